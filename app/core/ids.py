@@ -1,0 +1,27 @@
+"""Typed ids: a prefix that says the kind and a ULID. Making them needs chance, so that lives elsewhere."""
+
+import re
+from collections.abc import Callable
+from typing import Annotated
+
+import msgspec
+
+PREFIXES = ("usr", "chn", "msg", "ses", "inv", "key", "req", "con")
+
+NewId = Callable[[str], str]
+"""Makes an id of the kind that its prefix names: `new_id("msg")` gives `msg_01J…`."""
+
+ULID = "[0-7][0-9A-HJKMNP-TV-Z]{25}"
+
+UserId = Annotated[str, msgspec.Meta(pattern=f"^usr_{ULID}$")]
+ChannelId = Annotated[str, msgspec.Meta(pattern=f"^chn_{ULID}$")]
+MessageId = Annotated[str, msgspec.Meta(pattern=f"^msg_{ULID}$")]
+SessionId = Annotated[str, msgspec.Meta(pattern=f"^ses_{ULID}$")]
+
+_ID = re.compile(rf"({'|'.join(PREFIXES)})_{ULID}")
+
+
+def is_id(text: str, prefix: str) -> bool:
+    """Tell whether `text` is an id of the kind `prefix`."""
+    match = _ID.fullmatch(text)
+    return match is not None and match.group(1) == prefix
