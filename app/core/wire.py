@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from app.core.model import Channel, Fact, Member, Membership, Message, Session, User
+from app.core.model import Fact, Member, Membership, Message, Session, User
 from app.core.times import rfc3339, rfc3339_or_none
 
 PROTOCOL: Final = 1
@@ -110,9 +110,7 @@ def message_json(message: Message) -> dict[str, Any]:
     }
 
 
-def fact(  # noqa: PLR0913  the envelope has six fields
-    kind: str, *, channel_id: str, seq: int, at_ms: int, actor_id: str, data: dict[str, Any]
-) -> Fact:
+def fact(kind: str, *, channel_id: str, seq: int, at_ms: int, actor_id: str, data: dict[str, Any]) -> Fact:
     """Make a durable fact with the envelope that sockets and `sync` carry alike."""
     envelope = {
         "type": kind,
