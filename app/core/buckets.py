@@ -1,0 +1,33 @@
+"""Token-bucket arithmetic: how much may be asked for, and when more. Takes the time, reads no clock."""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Bucket:
+    """A bucket that holds `burst` tokens and gains `per_s` of them each second.
+
+    `debt` counts refusals since the last token was given, which is how a flood is told from a burst.
+    """
+
+    per_s: float
+    burst: float
+    tokens: float
+    at_s: float
+    debt: int = 0
+
+    @classmethod
+    def full(cls, per_s: float, burst: float, now_s: float) -> "Bucket":
+        """Make a bucket that is full at `now_s`, in seconds of a monotonic clock."""
+        return cls(per_s, burst, burst, now_s)
+
+    def take(self, now_s: float) -> int:
+        """Take one token and return 0, or return the milliseconds until there is one."""
+        self.tokens = min(self.burst, self.tokens + (now_s - self.at_s) * self.per_s)
+        self.at_s = now_s
+        if self.tokens >= 1:
+            self.tokens -= 1
+            self.debt = 0
+            return 0
+        self.debt += 1
+        return max(1, int((1 - self.tokens) / self.per_s * 1000))
