@@ -157,9 +157,8 @@ def parse(kind: type[T], raw: object) -> T:
 
 def _field(text: str) -> FieldError:
     """Read the field and its fault out of msgspec's one line, e.g. "Expected `str`, got `int` - at `$.a`"."""
-    what, _, where = text.rpartition(" - at ")
+    what, _, where = text.partition(" - at ")
     path = where.replace("`", "").removeprefix("key in ").removeprefix("$").lstrip(".")
-    what = what or text
     if bound := _BOUND.search(what):
         return _out_of_bounds(path, bound)
     code = next((code for words, code in _WORDS if words in what and "matching regex" not in what), "invalid")

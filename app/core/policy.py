@@ -1,0 +1,48 @@
+"""Who may do what: a table of roles and permissions, and the decisions over it. Pure; the shells act on them.
+
+A permission is a word in a token's `scope`. A token is granted what its user's roles hold at the moment of signing,
+and every event asks the token again.
+"""
+
+from collections.abc import Iterable
+
+from app.core.claims import Claims
+from app.core.errors import Forbidden
+
+PERMISSIONS: dict[str, frozenset[str]] = {
+    "guest": frozenset({"channels:read", "messages:read"}),
+    "member": frozenset({"channels:read", "channels:write", "messages:read", "messages:send", "profile:write"}),
+    "admin": frozenset(
+        {
+            "channels:read",
+            "channels:write",
+            "messages:read",
+            "messages:send",
+            "profile:write",
+            "users:read",
+            "users:write",
+        }
+    ),
+}
+"""What each role of a user holds."""
+
+ROLES = tuple(PERMISSIONS)
+
+MAY_POST = frozenset({"owner", "moderator", "member"})
+"""The roles in a channel that may send messages to it."""
+
+
+def permissions_of(roles: Iterable[str]) -> frozenset[str]:
+    """Gather what the roles hold; a role that is not in the table holds nothing."""
+    return frozenset().union(*(PERMISSIONS.get(role, frozenset()) for role in roles))
+
+
+def require(claims: Claims, permission: str) -> None:
+    """Raise `Forbidden` where the claims do not hold the permission."""
+    if permission not in claims.scope:
+        raise Forbidden(permission)
+
+
+def may_post(role: str | None) -> bool:
+    """Tell whether a role in a channel may send messages to it; None is no member."""
+    return role in MAY_POST

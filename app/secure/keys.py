@@ -1,0 +1,98 @@
+"""The key ring: the key that signs, the keys that verify, and the public half of them as a JWK set (RFC 7517).
+
+Keys come from settings only. A token's header picks one by `kid` out of this table and never brings its own.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from jwt.algorithms import get_default_algorithms
+
+ALGORITHMS = ("EdDSA", "ES256", "RS256", "HS256")
+_PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+_THUMBPRINT_MEMBERS = {"OKP": ("crv", "kty", "x"), "EC": ("crv", "kty", "x", "y"), "RSA": ("e", "kty", "n")}
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key, used with exactly one algorithm (RFC 8725, 3.1); `signing` is None where it only verifies."""
+
+    kid: str
+    algorithm: str
+    verifying: Any = field(repr=False)
+    signing: Any = field(repr=False)
+    public_jwk: Mapping[str, str] | None
+
+
+class KeyRing:
+    """Keys by `kid`; the first that can sign does."""
+
+    def __init__(self, keys: list[Key]) -> None:
+        self._keys = {key.kid: key for key in keys}
+        self.signer = next(key for key in keys if key.signing is not None)
+
+    def get(self, kid: object) -> Key | None:
+        """Find the key of a token's header; anything but a known `kid` finds none."""
+        return self._keys.get(kid) if isinstance(kid, str) else None
+
+    def jwks(self) -> dict[str, list[Mapping[str, str]]]:
+        """List the public halves; shared secrets are not among them."""
+        return {"keys": [key.public_jwk for key in self._keys.values() if key.public_jwk is not None]}
+
+
+def ring_from_seed(seed: bytes) -> KeyRing:
+    """Make a ring of one Ed25519 key from 32 derived bytes, the same on every node that has the same secret."""
+    raw = Ed25519PrivateKey.from_private_bytes(seed)
+    jwk = json.loads(get_default_algorithms()["EdDSA"].to_jwk(raw))
+    return KeyRing([_key({**jwk, "alg": "EdDSA"})])
+
+
+def ring_from_jwks(text: str) -> KeyRing:
+    """Read a ring from a JWK set with private keys.
+
+    Raises ValueError that says what is wrong: not a set, an algorithm outside of `ALGORITHMS`, a shared secret of
+    under 32 bytes, two keys of one `kid`, none that signs.
+    """
+    try:
+        raw = json.loads(text)
+        jwks = raw["keys"] if isinstance(raw, dict) and "keys" in raw else raw
+        keys = [_key(jwk) for jwk in jwks]
+    except (KeyError, TypeError, jwt.PyJWTError, json.JSONDecodeError) as error:
+        raise ValueError(f"is not a JWK set of usable keys ({type(error).__name__})") from None
+    if len({key.kid for key in keys}) < len(keys):
+        raise ValueError("has two keys of one kid")
+    if not any(key.signing is not None for key in keys):
+        raise ValueError("has no key that can sign")
+    return KeyRing(keys)
+
+
+def _key(jwk: dict[str, Any]) -> Key:
+    algorithm = jwk["alg"]
+    if algorithm not in ALGORITHMS:
+        raise ValueError(f"has an algorithm that is not one of {', '.join(ALGORITHMS)}")
+    secret = jwk["kty"] == "oct"
+    if secret and len(base64.urlsafe_b64decode(jwk["k"] + "==")) < 32:
+        raise ValueError("has a shared secret of under 32 bytes")
+    public = {name: value for name, value in jwk.items() if name not in _PRIVATE_MEMBERS}
+    kid = jwk.get("kid") or _thumbprint(jwk)
+    can_sign = secret or "d" in jwk
+    return Key(
+        kid=kid,
+        algorithm=algorithm,
+        verifying=jwt.PyJWK(jwk if secret else public, algorithm).key,
+        signing=jwt.PyJWK(jwk, algorithm).key if can_sign else None,
+        public_jwk=None if secret else {**public, "kid": kid, "use": "sig"},
+    )
+
+
+def _thumbprint(jwk: dict[str, Any]) -> str:
+    """Name a key by its thumbprint (RFC 7638); a shared secret must be named by whoever made it."""
+    members = {name: jwk[name] for name in _THUMBPRINT_MEMBERS[jwk["kty"]]}
+    canonical = json.dumps(members, sort_keys=True, separators=(",", ":")).encode()
+    return base64.urlsafe_b64encode(hashlib.sha256(canonical).digest()).rstrip(b"=").decode()
