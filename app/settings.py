@@ -204,8 +204,6 @@ def _faults(values: Mapping[str, Any]) -> Iterator[str]:
         yield f"TRANSPORTS: {', '.join(sorted(unknown))} is not one of websocket, polling"
     if (values["tls_cert"] is None) != (values["tls_key"] is None):
         yield "TLS_CERT and TLS_KEY: set both or none"
-    if "*" in values["allowed_origins"]:
-        yield "ALLOWED_ORIGINS: * would let every page on the web connect; list the origins"
     if values["trusted_issuers"]:
         yield "TRUSTED_ISSUERS: this version takes tokens of its own issuer only; unset it"
     if values["bcrypt_cost"] > 16:
@@ -218,7 +216,9 @@ def _unsafe(values: Mapping[str, Any]) -> Iterator[str]:
     if values["public_url"] and not values["public_url"].startswith("https://"):
         yield "PUBLIC_URL: must be https:// in production"
     for origin in values["allowed_origins"]:
-        if not origin.startswith("https://"):
+        if origin == "*":
+            yield "ALLOWED_ORIGINS: * would let every page on the web connect; list the origins"
+        elif not origin.startswith("https://"):
             yield f"ALLOWED_ORIGINS: {origin} must be https:// in production"
     if values["bcrypt_cost"] < 10:
         yield "BCRYPT_COST: must be at least 10 in production"
@@ -244,7 +244,7 @@ def table(settings: Settings) -> Iterator[tuple[str, str, str, str, str]]:
 
 def _show(value: Any) -> str:
     if value is None or value == ():
-        return "–"
+        return "-"
     return (
         ",".join(value) if isinstance(value, tuple) else str(value).lower() if isinstance(value, bool) else str(value)
     )

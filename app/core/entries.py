@@ -15,13 +15,12 @@ Seq = Annotated[int, msgspec.Meta(ge=1, le=2**53 - 1)]
 
 
 class Happened(msgspec.Struct, frozen=True, tag="fact", forbid_unknown_fields=True):
-    """A durable fact of a channel; `envelope` is its JSON, `subject` the user whom a membership fact is about."""
+    """A durable fact of a channel; `envelope` is its JSON as clients get it."""
 
     channel_id: ChannelId
     seq: Seq
     type: Annotated[str, msgspec.Meta(max_length=64)]
     envelope: Packet
-    subject: UserId | None = None
 
 
 class Told(msgspec.Struct, frozen=True, tag="told", forbid_unknown_fields=True):

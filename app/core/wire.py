@@ -135,9 +135,24 @@ def message_created(message: Message) -> Fact:
     )
 
 
+def subject_of(fact: Fact) -> str:
+    """Read out of a `member.joined` or `member.left` whom it is about."""
+    return msgspec.json.decode(fact.envelope, type=_Membership).data.user_id
+
+
+class _Subject(msgspec.Struct, frozen=True):
+    user_id: str
+
+
+class _Membership(msgspec.Struct, frozen=True):
+    data: _Subject
+
+
 def notice(kind: str, *, at_ms: int, data: dict[str, Any], channel_id: str | None = None) -> bytes:
-    """Write the envelope of a fact that has no `seq` and is stored nowhere."""
-    head: dict[str, Any] = {"type": kind}
-    if channel_id is not None:
-        head["channel_id"] = channel_id
-    return encode({**head, "at": rfc3339(at_ms), "data": data})
+    """Write the envelope of a fact that has no `seq` and is stored nowhere.
+
+    Its fields stand in `data`, as in every envelope, and beside it, so that a handler of `hello` or `auth.expiring`
+    reads them without a level between.
+    """
+    head = {"type": kind, "at": rfc3339(at_ms)} | ({} if channel_id is None else {"channel_id": channel_id})
+    return encode({**data, **head, "data": data})
