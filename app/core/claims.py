@@ -37,6 +37,10 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True):
         """Tell whether the token is past its expiry, `leeway_s` seconds of clock difference allowed."""
         return now_ms >= (self.expires_at_s + leeway_s) * 1000
 
+    def with_roles(self, roles: tuple[str, ...], scope: frozenset[str]) -> "Claims":
+        """Give the same claims under other roles, as when an administrator changes them."""
+        return msgspec.structs.replace(self, roles=roles, scope=scope)
+
 
 MAX_LIFETIME_S = 86_400
 _OWN = frozenset({"iss", "aud", "sub", "exp", "iat", "nbf", "jti", "sid", "roles", "scope", "name", "channels"})

@@ -31,6 +31,14 @@ class Told(msgspec.Struct, frozen=True, tag="told", forbid_unknown_fields=True):
     envelope: Packet
 
 
+class Granted(msgspec.Struct, frozen=True, tag="granted", forbid_unknown_fields=True):
+    """A user became a member of a channel without a fact that says so: the sockets follow it from behind `seq`."""
+
+    user_id: UserId
+    channel_id: ChannelId
+    seq: Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
+
+
 class Ended(msgspec.Struct, frozen=True, tag="ended", forbid_unknown_fields=True):
     """Sessions of a user ended: the one named, or all but `except_id` where `session_id` is None."""
 
@@ -47,7 +55,7 @@ class RolesChanged(msgspec.Struct, frozen=True, tag="roles", forbid_unknown_fiel
     user_id: UserId
 
 
-Entry = Happened | Told | Ended | RolesChanged
+Entry = Happened | Told | Granted | Ended | RolesChanged
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Entry] = msgspec.msgpack.Decoder(Entry)

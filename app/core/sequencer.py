@@ -72,6 +72,13 @@ class Sequencer:
         """Take many facts, as from the store, and return all that are ready now, in order."""
         return [ready for fact in facts for ready in self.offer(fact)]
 
+    def skip_to(self, channel_id: str, seq: int) -> None:
+        """Go on from behind `seq`; what was missing before it is never handed out here."""
+        position = self._positions.get(channel_id)
+        if position is not None and seq > position.seq:
+            position.seq = seq
+            position.waiting.clear()
+
     def has_hole(self, channel_id: str) -> bool:
         """Tell whether facts wait for one that has not arrived."""
         position = self._positions.get(channel_id)

@@ -140,6 +140,21 @@ def subject_of(fact: Fact) -> str:
     return msgspec.json.decode(fact.envelope, type=_Membership).data.user_id
 
 
+def is_envelope_of(fact: Fact) -> bool:
+    """Tell whether the envelope is JSON that says of itself what the entry says of it."""
+    try:
+        head = msgspec.json.decode(fact.envelope, type=_Head)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return (head.type, head.channel_id, head.seq) == (fact.type, fact.channel_id, fact.seq)
+
+
+class _Head(msgspec.Struct, frozen=True):
+    type: str
+    channel_id: str
+    seq: int
+
+
 class _Subject(msgspec.Struct, frozen=True):
     user_id: str
 

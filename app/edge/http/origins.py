@@ -1,0 +1,53 @@
+"""Which pages may talk to the HTTP API: the listed origins (CORS); and which requests are our own page's."""
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from app.core.errors import AppError
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+ALLOWED_HEADERS = "Authorization, Content-Type, X-Requested-With, Idempotency-Key"
+ALLOWED_METHODS = "GET, POST, PUT, PATCH, DELETE"
+
+
+def origins_checked(is_allowed: Callable[[str], bool]) -> Callable[..., Awaitable[web.StreamResponse]]:
+    """Make the middleware that answers preflights and refuses writes of pages that are not listed.
+
+    A request without `Origin` comes from no page and is let through; it needs a token like any other.
+    """
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        origin = request.headers.get("Origin")
+        if origin is None or not request.path.startswith("/v1/"):
+            return await handler(request)
+        if not is_allowed(origin):
+            raise AppError("origin_not_allowed")
+        preflight = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+        response = web.Response(status=204) if preflight else await handler(request)
+        response.headers.update({"Access-Control-Allow-Origin": origin, "Vary": "Origin"})
+        if preflight:
+            response.headers["Access-Control-Allow-Methods"] = ALLOWED_METHODS
+            response.headers["Access-Control-Allow-Headers"] = ALLOWED_HEADERS
+            response.headers["Access-Control-Max-Age"] = "600"
+        return response
+
+    return middleware
+
+
+def require_own_page(request: web.Request, is_allowed: Callable[[str], bool]) -> None:
+    """Refuse a request that carries the cookie and was not made by our own page's script.
+
+    The custom header cannot be set across origins without a preflight; Fetch Metadata says where the request came
+    from, and where a browser does not send it, the Origin header has to (OWASP CSRF Prevention).
+    """
+    site = request.headers.get("Sec-Fetch-Site")
+    origin = request.headers.get("Origin")
+    if request.headers.get("X-Requested-With") != "fetch":
+        raise AppError("forbidden", reason="no X-Requested-With: fetch")
+    if site is not None and site not in ("same-origin", "none"):
+        raise AppError("forbidden", reason=f"Sec-Fetch-Site is {site}")
+    if site is None and (origin is None or not is_allowed(origin)):
+        raise AppError("forbidden", reason="neither Sec-Fetch-Site nor a listed Origin")

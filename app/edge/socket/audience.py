@@ -1,0 +1,154 @@
+"""The sockets of this node and what each of them follows. Turns the feed into deliveries; decides nothing.
+
+A socket is registered before its memberships are read, so that a change which commits meanwhile finds it. No call
+waits for a recipient: the engine writes, bounds and closes.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+
+from app.core import wire
+from app.core.entries import Ended
+from app.core.errors import AppError
+from app.core.model import Fact
+from app.core.sequencer import Sequencer
+from app.core.times import Clock
+from app.engine import Connection, Server, encode_event
+from app.services.channels import Channels
+from app.services.sessions import Sessions
+
+logger = logging.getLogger("heliograph.audience")
+
+RETRY_S = 1.0
+
+
+class Audience:
+    """Who listens on this node, by user; the sink of the feed."""
+
+    def __init__(self, server: Server, sequencer: Sequencer, clock: Clock) -> None:
+        self._server = server
+        self._sequencer = sequencer
+        self._clock = clock
+        self._sockets: dict[str, set[Connection]] = {}
+        self._followed: dict[Connection, set[str]] = {}
+        self._doubted: set[Connection] = set()
+        self._doubt = asyncio.Event()
+
+    def __len__(self) -> int:
+        return sum(map(len, self._sockets.values()))
+
+    def count_of(self, user_id: str) -> int:
+        """Tell how many sockets a user has here."""
+        return len(self._sockets.get(user_id, ()))
+
+    def enter(self, connection: Connection, user_id: str) -> None:
+        """Register a socket of a user; from now on changes of memberships and sessions reach it."""
+        self._sockets.setdefault(user_id, set()).add(connection)
+        self._followed[connection] = set()
+
+    def exit(self, connection: Connection, user_id: str) -> None:
+        """Forget a socket and what it followed."""
+        sockets = self._sockets.get(user_id, set())
+        sockets.discard(connection)
+        if not sockets:
+            self._sockets.pop(user_id, None)
+        for channel_id in self._followed.pop(connection, ()):
+            self._sequencer.unwatch(channel_id)
+
+    def followed_by(self, connection: Connection) -> frozenset[str]:
+        """Tell which channels a socket hears."""
+        return frozenset(self._followed.get(connection, ()))
+
+    def follow(self, connection: Connection, channel_id: str, seq: int) -> None:
+        """Let one socket hear a channel; `seq` is the channel's newest, read just now."""
+        followed = self._followed.get(connection)
+        if followed is not None and channel_id not in followed:
+            followed.add(channel_id)
+            connection.join(channel_id)
+            self._sequencer.watch(channel_id, seq)
+
+    def unfollow(self, connection: Connection, channel_id: str) -> None:
+        """Stop one socket hearing a channel."""
+        followed = self._followed.get(connection)
+        if followed is not None and channel_id in followed:
+            followed.remove(channel_id)
+            connection.leave(channel_id)
+            self._sequencer.unwatch(channel_id)
+
+    def deliver(self, fact: Fact) -> None:
+        """Write a durable fact to everyone who follows its channel: encoded once, the same bytes for all."""
+        self._server.deliver(wire.CHAT, fact.channel_id, encode_event(wire.CHAT, fact.type, fact.envelope))
+
+    def admit(self, user_id: str, channel_id: str, seq: int) -> None:
+        """Let all sockets of a user hear a channel from behind `seq`."""
+        for connection in self._of(user_id):
+            self.follow(connection, channel_id, seq)
+
+    def expel(self, user_id: str, channel_id: str) -> None:
+        """Stop all sockets of a user hearing a channel."""
+        for connection in self._of(user_id):
+            self.unfollow(connection, channel_id)
+
+    def tell(self, user_id: str, kind: str, envelope: bytes) -> None:
+        """Write a passing fact to all sockets of a user."""
+        for connection in self._of(user_id):
+            connection.emit(kind, envelope)
+
+    def end(self, ended: Ended) -> None:
+        """Close the sockets of the sessions that ended, telling them why and not to come back."""
+        for connection in self._of(ended.user_id):
+            session_id = connection.session.claims.session_id
+            if ended.session_id in (None, session_id) and session_id != ended.except_id:
+                self.close(connection, ended.reason)
+
+    def close(self, connection: Connection, reason: str) -> None:
+        """Close one socket because its session is over."""
+        data = {"reason": reason, "reconnect": False}
+        connection.close(
+            reason, (wire.SESSION_REVOKED, wire.notice(wire.SESSION_REVOKED, at_ms=self._clock(), data=data))
+        )
+
+    def require_sync(self, channel_id: str) -> None:
+        """Tell everyone who follows a channel that live facts of it were skipped."""
+        data = {"channel_id": channel_id}
+        envelope = wire.notice(wire.SYNC_REQUIRED, at_ms=self._clock(), data=data, channel_id=channel_id)
+        self._server.deliver(wire.CHAT, channel_id, encode_event(wire.CHAT, wire.SYNC_REQUIRED, envelope))
+
+    def doubt(self, user_id: str | None) -> None:
+        """Mark a user's sockets, or all of them, for comparison with the store."""
+        users = list(self._sockets) if user_id is None else [user_id]
+        self._doubted.update(connection for user in users for connection in self._of(user))
+        self._doubt.set()
+
+    async def recheck(self, sessions: Sessions, channels: Channels) -> None:
+        """Compare doubted sockets with the store until cancelled: session, roles, channels."""
+        while True:
+            await self._doubt.wait()
+            self._doubt.clear()
+            while self._doubted:
+                connection = self._doubted.pop()
+                try:
+                    await self._compare(connection, sessions, channels)
+                except AppError as error:
+                    logger.warning("cannot compare a socket with the store: %s", error)
+                    self._doubted.add(connection)
+                    await asyncio.sleep(RETRY_S)
+
+    async def _compare(self, connection: Connection, sessions: Sessions, channels: Channels) -> None:
+        claims = connection.session.claims
+        standing = await sessions.standing(claims)
+        if standing is None:
+            self.close(connection, "session_ended")
+            return
+        followed = await channels.followed_by(claims.subject)
+        if connection not in self._sockets.get(claims.subject, ()):
+            return
+        connection.session = connection.session.under(standing)
+        for channel_id, seq in followed.items():
+            self.follow(connection, channel_id, seq)
+        for channel_id in self.followed_by(connection) - followed.keys():
+            self.unfollow(connection, channel_id)
+
+    def _of(self, user_id: str) -> Iterator[Connection]:
+        return iter(tuple(self._sockets.get(user_id, ())))

@@ -1,0 +1,166 @@
+"""Sessions: what signing in starts, refreshing prolongs and signing out ends. Passwords are not known here."""
+
+from dataclasses import dataclass, field
+
+from app.core.claims import Claims
+from app.core.entries import Ended
+from app.core.errors import NotFound, Unauthenticated
+from app.core.ids import NewId
+from app.core.model import Session, User
+from app.core.policy import permissions_of
+from app.core.refresh import judge
+from app.core.times import Clock
+from app.secure.ids import RefreshTokens
+from app.secure.tokens import AccessTokens
+from app.services.outbox import Outbox
+from app.store import sessions as store
+from app.store.database import Connection, Database
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetimes:
+    """How long tokens and sessions live, in seconds."""
+
+    access_s: int
+    refresh_idle_s: int
+    refresh_max_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a signed-in device gets; the refresh token is known to nobody else and stored nowhere."""
+
+    user: User
+    session_id: str
+    access_token: str = field(repr=False)
+    expires_in_s: int
+    refresh_token: str = field(repr=False)
+    refresh_expires_in_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """Starts, prolongs and ends sessions, and tells all nodes of those that end."""
+
+    database: Database
+    outbox: Outbox
+    access: AccessTokens
+    refresh_tokens: RefreshTokens
+    lifetimes: Lifetimes
+    clock: Clock
+    new_id: NewId
+
+    async def authenticate(self, token: str) -> Claims:
+        """Verify an access token and that its session still lives.
+
+        Raises `Unauthenticated`, whose reason is for the log; `Unavailable` where the store cannot be asked.
+        """
+        claims = self.access.verify(token)
+        async with self.database.reading() as conn:
+            if await store.get_live(conn, claims.session_id, self.clock()) is None:
+                raise Unauthenticated("session ended", code="session_revoked")
+        return claims
+
+    async def standing(self, claims: Claims) -> Claims | None:
+        """Give claims that are in use as the store sees them now: with today's roles, or None where they are over."""
+        async with self.database.reading() as conn:
+            found = await store.get_live(conn, claims.session_id, self.clock())
+        return None if found is None else claims.with_roles(found[1].roles, permissions_of(found[1].roles))
+
+    async def start(self, conn: Connection, user: User, *, ip: str, device_name: str | None) -> Grant:
+        """Start a session within the caller's transaction and return its first tokens."""
+        now_ms = self.clock()
+        session = Session(
+            id=self.new_id("ses"),
+            user_id=user.id,
+            device_name=device_name,
+            ip=ip,
+            created_at_ms=now_ms,
+            last_seen_at_ms=now_ms,
+            expires_at_ms=now_ms + self.lifetimes.refresh_max_s * 1000,
+        )
+        await store.add(conn, session)
+        return await self._hand_out(conn, user, session, self.refresh_tokens.first(), now_ms)
+
+    async def refresh(self, token: str, *, ip: str) -> Grant:
+        """Exchange a refresh token for a new access token and its one successor.
+
+        A token spent a moment ago gives the same successor again, so two tabs may both ask. One spent before that
+        ends the session on every node. Raises `Unauthenticated` for every token that is not good.
+        """
+        digest, now_ms = self.refresh_tokens.digest(token), self.clock()
+        async with self.database.transaction() as conn:
+            held = await store.token(conn, digest)
+            if held is None:
+                raise Unauthenticated("unknown refresh token")
+            session, user = held.session, held.user
+            verdict = judge(
+                now_ms=now_ms,
+                expires_at_ms=min(held.expires_at_ms, session.expires_at_ms),
+                spent_at_ms=held.spent_at_ms,
+                session_lives=session.revoked_at_ms is None and user.suspended_at_ms is None,
+            )
+            if verdict in ("rotate", "again"):
+                await store.touch(conn, session.id, now_ms, ip)
+                successor = self.refresh_tokens.successor(token)
+                fresh = verdict == "rotate" and await store.spend(conn, digest, now_ms)
+                return await self._hand_out(conn, user, session, successor, now_ms, stored=not fresh)
+            if verdict == "reuse":
+                await store.revoke(conn, session.id, user.id, now_ms, "refresh_token_reused")
+        if verdict == "reuse":
+            self._tell_ended(user.id, "refresh_token_reused", session_id=session.id)
+        raise Unauthenticated(f"refresh token: {verdict}")
+
+    async def list_for(self, claims: Claims) -> list[Session]:
+        """List the living sessions of the caller."""
+        async with self.database.reading() as conn:
+            return await store.list_for(conn, claims.subject, self.clock())
+
+    async def end(self, claims: Claims, session_id: str) -> None:
+        """End one session of the caller: its tokens, on every node, and its sockets. Raises `NotFound`."""
+        async with self.database.transaction() as conn:
+            if not await store.revoke(conn, session_id, claims.subject, self.clock(), "signed_out"):
+                raise NotFound(session_id)
+        self._tell_ended(claims.subject, "signed_out", session_id=session_id)
+
+    async def end_all(self, user_id: str, reason: str, *, except_id: str | None = None) -> None:
+        """End all sessions of a user, but for one where `except_id` names it."""
+        async with self.database.transaction() as conn:
+            await store.revoke_all(conn, user_id, self.clock(), reason, except_id)
+        self._tell_ended(user_id, reason, except_id=except_id)
+
+    def _tell_ended(
+        self, user_id: str, reason: str, *, session_id: str | None = None, except_id: str | None = None
+    ) -> None:
+        self.outbox.publish(
+            Ended(user_id=user_id, reason=reason, at_ms=self.clock(), session_id=session_id, except_id=except_id)
+        )
+
+    async def _hand_out(
+        self, conn: Connection, user: User, session: Session, token: str, now_ms: int, *, stored: bool = False
+    ) -> Grant:
+        """Sign an access token; unless it is stored already, store the digest of the refresh token beside it."""
+        expires_at_ms = min(now_ms + self.lifetimes.refresh_idle_s * 1000, session.expires_at_ms)
+        if not stored:
+            await store.add_token(conn, self.refresh_tokens.digest(token), session.id, now_ms, expires_at_ms)
+        return Grant(
+            user=user,
+            session_id=session.id,
+            access_token=self.access.sign(self._claims(user, session, now_ms)),
+            expires_in_s=self.lifetimes.access_s,
+            refresh_token=token,
+            refresh_expires_in_s=(expires_at_ms - now_ms) // 1000,
+        )
+
+    def _claims(self, user: User, session: Session, now_ms: int) -> Claims:
+        return Claims(
+            issuer=self.access.issuer,
+            subject=user.id,
+            session_id=session.id,
+            token_id=self.new_id("tok"),
+            issued_at_s=now_ms // 1000,
+            expires_at_s=now_ms // 1000 + self.lifetimes.access_s,
+            name=user.display_name,
+            roles=user.roles,
+            scope=permissions_of(user.roles),
+        )
