@@ -1,0 +1,205 @@
+"""The long-polling transport: one GET that waits, one POST at a time, and nothing lost in between.
+
+What goes to the client waits in the session's outbox until a GET takes all of it. A client that abandons its GET is
+noticed when it does, and its session ends: a message that it may have missed is never taken for delivered.
+Source: Engine.IO protocol v4, "HTTP long-polling".
+"""
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import web
+
+from app.engine.door import BAD_REQUEST, TOO_LARGE, Refused
+from app.engine.frames import BINARY, split
+from app.engine.packets import Malformed
+from app.engine.socket import TRANSPORT_CLOSE, Socket
+from app.engine.takeover import Watch
+
+if TYPE_CHECKING:
+    from app.engine.engine import Engine
+
+TRANSPORT_ERROR: Final = "transport error"
+
+_SEPARATOR: Final = b"\x1e"
+_CLOSE: Final = b"1"
+_NOOP: Final = b"6"
+
+
+def payload(chunk: bytes) -> bytes:
+    """Turn a chunk of frames into one polling body."""
+    return _SEPARATOR.join(
+        b"b" + base64.b64encode(data) if opcode == BINARY else data for opcode, data in split(chunk)
+    )
+
+
+class Polling:
+    """The polling transport of one session."""
+
+    __slots__ = ("_engine", "_get", "_posting", "_room", "last", "socket")
+    name = "polling"
+
+    def __init__(self, engine: "Engine", socket: Socket) -> None:
+        self._engine = engine
+        self.socket = socket
+        self._get: asyncio.Future[bytes | None] | None = None
+        self._posting = False
+        self._room: asyncio.Future[None] | None = None
+        self.last = b""
+
+    # what requests do
+
+    async def poll(self, request: web.BaseRequest, headers: Mapping[str, str]) -> web.StreamResponse:
+        """Answer a GET: with what waits, or with what comes first. Raises Refused."""
+        if self._get is not None:
+            self.socket.close(TRANSPORT_ERROR, abort=True)
+            raise Refused(*BAD_REQUEST)
+        body = None
+        if not self.socket.outbox:
+            body = _NOOP if self.socket.upgrading else await self._wait(request)
+        if body is None:
+            body = self._take(request)
+        return _answer(body, headers)
+
+    async def post(self, request: web.BaseRequest, headers: Mapping[str, str]) -> web.StreamResponse:
+        """Take a POST's packets, and answer once there is room for more. Raises Refused."""
+        if self._posting:
+            self.socket.close(TRANSPORT_ERROR, abort=True)
+            raise Refused(*BAD_REQUEST)
+        self._posting = True
+        try:
+            body = await self._body(request)
+            try:
+                self._receive(body)
+            except (Malformed, UnicodeDecodeError) as error:
+                self.socket.refuse(error.kind if isinstance(error, Malformed) else "utf-8")
+                raise Refused(*BAD_REQUEST) from None
+            inbox = self.socket.inbox
+            if inbox is not None and inbox.paused and not self.socket.closed:
+                self._room = asyncio.get_running_loop().create_future()
+                await self._room
+        finally:
+            self._posting = False
+            self._room = None
+        return _answer(b"ok", headers)
+
+    def release(self) -> None:
+        """End a waiting GET with nothing to say."""
+        self._end_get(_NOOP)
+
+    # what the session calls
+
+    def pause(self) -> None:
+        """Let the POST that is under way wait: its answer is what lets the client send more."""
+
+    def resume(self) -> None:
+        """Answer the POST that waits for room."""
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
+
+    def wake(self) -> None:
+        """Let a waiting GET take what is in the outbox."""
+        self._end_get(None)
+
+    def finish(self, code: int) -> None:
+        """Say what is left and goodbye: in a waiting GET, or in the next one if it comes in time."""
+        outbox = self.socket.outbox
+        left = payload(outbox.take(outbox.bytes)) if outbox and code == 1000 else b""
+        body = left + _SEPARATOR + _CLOSE if left else _CLOSE
+        self.resume()
+        if not self._end_get(body) and left:
+            self.last = body
+            self._engine.remember(self)
+
+    def abort(self) -> None:
+        """Say goodbye in a waiting GET, if there is one."""
+        self.resume()
+        self._end_get(_CLOSE)
+
+    def _end_get(self, body: bytes | None) -> bool:
+        get = self._get
+        if get is None or get.done():
+            return False
+        get.set_result(body)
+        return True
+
+    async def _wait(self, request: web.BaseRequest) -> bytes | None:
+        """Wait until there is something to say; None means that the outbox has it."""
+        transport = request.transport
+        if transport is None:
+            self._abandoned()
+            return _NOOP
+        self._get = asyncio.get_running_loop().create_future()
+        watch = Watch(request, transport, self._abandoned)
+        try:
+            return await self._get
+        except asyncio.CancelledError:
+            self._abandoned()
+            raise
+        finally:
+            self._get = None
+            watch.remove()
+
+    def _abandoned(self) -> None:
+        if self.socket.link is self:
+            self.socket.close(TRANSPORT_CLOSE, abort=True)
+
+    def _take(self, request: web.BaseRequest) -> bytes:
+        outbox = self.socket.outbox
+        if request.transport is None:
+            self._abandoned()
+            return _NOOP
+        if not outbox or self.socket.link is not self:
+            return _NOOP
+        return payload(outbox.take(outbox.bytes))
+
+    async def _body(self, request: web.BaseRequest) -> bytes:
+        """Read the whole body within its bounds of size and time; a client that breaks them is gone."""
+        limits = self._engine.limits
+        body = bytearray()
+        try:
+            if (request.content_length or 0) > limits.frame_bytes:
+                raise Refused(*TOO_LARGE)
+            async with asyncio.timeout(limits.body_timeout_s):
+                while chunk := await request.content.readany():
+                    body += chunk
+                    if len(body) > limits.frame_bytes:
+                        raise Refused(*TOO_LARGE)
+        except TimeoutError:
+            self.socket.close(TRANSPORT_ERROR, abort=True)
+            raise Refused(408, 3, "Request timeout") from None
+        except Refused:
+            self.socket.refuse("body too large")
+            raise
+        except (ConnectionError, web.PayloadAccessError, asyncio.CancelledError):
+            self._abandoned()
+            raise
+        return bytes(body)
+
+    def _receive(self, body: bytes) -> None:
+        for packet in body.decode().split("\x1e"):
+            if self.socket.closed:
+                return
+            if packet[:1] == "b":
+                self.socket.binary(_unbase64(packet[1:]))
+            elif packet == "1":
+                self.release()
+                self.socket.packet(packet)
+            else:
+                self.socket.packet(packet)
+
+
+def _unbase64(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise Malformed("base64") from None
+
+
+def _answer(body: bytes, headers: Mapping[str, str]) -> web.Response:
+    return web.Response(
+        body=body, headers={**headers, "Content-Type": "text/plain; charset=UTF-8", "Cache-Control": "no-store"}
+    )
