@@ -188,18 +188,23 @@ class Connection:
             self._held.append(frame)
             self._count(frame)
 
-    def answer(self) -> None:
-        """Tell the client that it is connected, unless it has left; from now on it is among everyone."""
+    def confirm(self) -> None:
+        """Tell the client that it is connected, unless it has left; what was emitted to it still waits."""
+        if self.state != GONE:
+            self._place.rooms.by_id[self.id] = self
+            answer = encode(CONNECT, self.namespace, b'{"sid":%b}' % dumps(self.id))
+            self.socket.engine.mail.send(self.socket, text_frame(b"4" + answer))
+
+    def open(self) -> None:
+        """Give the client what was emitted to it, and everything that will be; it is among everyone now."""
         if self.state == GONE:
             return
-        rooms = self._place.rooms
+        rooms, engine = self._place.rooms, self.socket.engine
         early, self._early = self._early, None
         self.state = WELCOMING
-        rooms.by_id[self.id] = self
+        engine.mail.changing(rooms.everyone)
         self.joined[rooms.everyone] = None
-        self.socket.engine.mail.changing(rooms.everyone)
         rooms.everyone.put(self)
-        self.send(text_frame(b"4" + encode(CONNECT, self.namespace, b'{"sid":%b}' % dumps(self.id))))
         for frames in early or ():
             self.send(frames)
 

@@ -29,6 +29,7 @@ from app.engine.wheel import TimerWheel
 
 _log = logging.getLogger(__name__)
 
+_SLOT_S: Final = 0.02
 SERVER_SHUTDOWN: Final = "server shutdown"
 
 
@@ -57,6 +58,8 @@ class Upper(Protocol):
 class Engine(engineio.AsyncServer):  # type: ignore[misc]  # upstream ships no types
     """An Engine.IO server on aiohttp.
 
+    prefixed: mount every path below the given one. spacing_s: how long after the WebSocket handshake the first packet
+    is written, for clients that start to listen late; 0 writes them together.
     limits, door: what is enforced. clock: monotonic seconds. new_id: returns a session id that cannot be guessed.
     Further options are upstream's; ping_interval and ping_timeout are in seconds, with fractions.
     """
@@ -69,7 +72,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # upstream ships no t
         self.door = door
         self.clock = clock
         self.upper: Upper
-        self.wheel = TimerWheel(clock)
+        self.wheel = TimerWheel(clock, min(_SLOT_S, self.ping_timeout / 200))
         self.mail = Mail(limits.joined_bytes)
         self.complaints = Complaints(_log, clock)
         self.visitors = Visitors(
@@ -79,6 +82,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # upstream ships no t
         self.endings: Counter[str] = Counter()
         self.closing = False
         self.prefixed = False
+        self.spacing_s = 0.0
         self._new_id = new_id
         self._tasks: set[asyncio.Task[None]] = set()
         self._last: dict[str, Polling] = {}
@@ -157,9 +161,13 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # upstream ships no t
         link, tail = taken
         assert isinstance(link, WebSocket)  # noqa: S101  for the type checker
         self.links.add(link)
-        switch_protocols(transport, accept, first)
-        if not isinstance(link, Upgrade):
-            link.adopt()
+        if first and self.spacing_s:
+            switch_protocols(transport, accept, b"")
+            link.adopt_later(first, self.spacing_s)
+        else:
+            switch_protocols(transport, accept, first)
+            if first:
+                link.adopt()
         if tail:
             link.data_received(tail)
 
@@ -206,7 +214,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # upstream ships no t
         """Keep a closed polling session's last words for one more request, for a moment."""
         sid = link.socket.sid
         self._last[sid] = link
-        self.wheel.after(self.limits.close_timeout_s, lambda: self._last.pop(sid, None))
+        self.wheel.after(self.limits.close_timeout_s, lambda: self._last.pop(sid, None) and None)
 
     def soon(self, callback: Callable[[], object]) -> None:
         """Run a callback in the loop's next turn."""

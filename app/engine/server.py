@@ -265,12 +265,13 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # upstream ships no t
             self._drop(connection)
             raise
         else:
-            connection.answer()
+            connection.confirm()
         finally:
             place.rooms.pending -= 1
-        return connection.connected
+        return connection.state != GONE
 
     async def _welcome(self, connection: Connection, place: Place) -> None:
+        connection.open()
         try:
             async with asyncio.timeout(self.limits.connect_timeout_s):
                 await place.handler.welcome(connection)

@@ -65,6 +65,7 @@ class Socket(async_socket.AsyncSocket):  # type: ignore[misc]  # upstream ships 
 
     __slots__ = (
         "_data",
+        "_due_s",
         "_deadline",
         "_heartbeat",
         "assembly",
@@ -103,7 +104,8 @@ class Socket(async_socket.AsyncSocket):  # type: ignore[misc]  # upstream ships 
         self.write: Callable[[bytes], object] = self.enqueue
         self._data: dict[str, Any] | None = None
         self._deadline: Timer | None = None
-        self._heartbeat = engine.wheel.after(engine.ping_interval, self._beat)
+        self._due_s: float = engine.clock() + engine.ping_interval
+        self._heartbeat = engine.wheel.at(self._due_s, self._beat)
 
     @property
     def upgraded(self) -> bool:
@@ -210,17 +212,20 @@ class Socket(async_socket.AsyncSocket):  # type: ignore[misc]  # upstream ships 
         self.close(SLOW_CONSUMER, abort=True)
 
     def _beat(self) -> None:
-        engine = self.engine
         if not self.awaiting_pong:
             self.awaiting_pong = True
             self.write(_PING)
-            self._heartbeat.move(engine.clock() + engine.ping_timeout)
+            self._beat_at(self._due_s + self.engine.ping_timeout)
         elif self.inbox is not None and self.inbox.paused:  # its PONG may be among what we are not reading
-            self._heartbeat.move(engine.clock() + engine.ping_timeout)
+            self._beat_at(self.engine.clock() + self.engine.ping_timeout)
         else:
             self.close(PING_TIMEOUT, abort=True)
+
+    def _beat_at(self, due_s: float) -> None:
+        self._due_s = due_s
+        self._heartbeat.move(due_s)
 
     def _pong(self) -> None:
         if self.awaiting_pong:
             self.awaiting_pong = False
-            self._heartbeat.move(self.engine.clock() + self.engine.ping_interval)
+            self._beat_at(self.engine.clock() + self.engine.ping_interval)

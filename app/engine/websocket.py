@@ -43,6 +43,13 @@ class WebSocket(asyncio.Protocol):
         if not self._paused:
             self.resume_writing()
 
+    def adopt_later(self, first: bytes, delay_s: float) -> None:
+        """Become the session's transport now, but write nothing, not even the first frame, before that delay."""
+        self._paused = True
+        self.socket.enqueue(first)
+        self.adopt()
+        self._engine.wheel.after(delay_s, self.resume_writing)
+
     # what the loop calls
 
     def data_received(self, data: bytes) -> None:
