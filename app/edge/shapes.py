@@ -5,7 +5,7 @@ from typing import Any
 from app.core import wire
 from app.core.times import rfc3339
 from app.engine import strict_json
-from app.services.messages import Catchup, HistoryPage, Missed
+from app.services.history import Catchup, HistoryPage, Missed
 
 
 def history_json(page: HistoryPage) -> dict[str, Any]:

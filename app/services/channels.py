@@ -18,7 +18,6 @@ from app.store import channels as store
 from app.store import facts, members
 from app.store.database import Connection, Database
 
-
 T = TypeVar("T")
 
 

@@ -15,7 +15,7 @@ from app.core.entries import Ended, Granted, Happened, RolesChanged, Told, decod
 from app.core.errors import AppError
 from app.core.model import Fact
 from app.core.sequencer import Sequencer
-from app.services.messages import Messages
+from app.services.history import History
 
 SETTLE_S = 0.03
 """How long a hole may fill itself, by the log, before the store is asked."""
@@ -58,8 +58,8 @@ class Sink(Protocol):
 class Feed:
     """Reads entries of the log, orders facts and fills holes; `run` must be running for holes to be filled."""
 
-    def __init__(self, messages: Messages, sink: Sink, sequencer: Sequencer) -> None:
-        self._messages = messages
+    def __init__(self, history: History, sink: Sink, sequencer: Sequencer) -> None:
+        self._history = history
         self._sink = sink
         self._sequencer = sequencer
         self._suspects: set[str] = set()
@@ -147,7 +147,7 @@ class Feed:
         self._check_all = False
         self._suspects.clear()
         for start in range(0, len(suspects), CHUNK):
-            heads = await self._messages.heads(suspects[start : start + CHUNK])
+            heads = await self._history.heads(suspects[start : start + CHUNK])
             for channel_id, seq in self._sequencer.behind(heads).items():
                 await self._fill(channel_id, seq, heads[channel_id])
 
@@ -158,7 +158,7 @@ class Feed:
             self._sink.require_sync(channel_id)
             return
         while seq < head:
-            facts = await self._messages.facts_since(channel_id, seq, FILL_PAGE)
+            facts = await self._history.facts_since(channel_id, seq, FILL_PAGE)
             if not facts:
                 return
             self._hand_out(self._sequencer.offer_all(facts))

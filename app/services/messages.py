@@ -1,27 +1,16 @@
-"""Messages: sending, reading back, and catching up after a break."""
+"""Sending messages: what is checked before, the writer stores."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from app.core.claims import Claims
-from app.core.commands import GetHistory, SendMessage, Sync
+from app.core.commands import SendMessage
 from app.core.errors import FieldError, Invalid
 from app.core.ids import NewId
-from app.core.model import Fact, Membership, Message
 from app.core.sending import Draft, Stored, fingerprint
 from app.core.text import check_client_msg_id, check_data, check_message_text
 from app.core.wire import encode
-from app.services.channels import visible
 from app.services.writer import Writer
-from app.store import channels, facts
-from app.store import messages as store
-from app.store.database import Database
-
-SYNC_PER_CHANNEL = 100
-SYNC_TOTAL = 2000
-MAX_CHANNELS = 1000
-"""Channels of one user that `sync` reports as added."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,37 +22,9 @@ class MessageLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class HistoryPage:
-    """Messages in ascending `seq`, whether there are older and newer ones, and the channel's newest number."""
-
-    items: list[Message]
-    has_before: bool
-    has_after: bool
-    last_seq: int
-
-
-@dataclass(frozen=True, slots=True)
-class Missed:
-    """What one channel has for a client that comes back: its facts, or None where they are too many to hand out."""
-
-    facts: list[Fact] | None
-    last_seq: int
-
-
-@dataclass(frozen=True, slots=True)
-class Catchup:
-    """The answer to `sync`: per channel asked for (None: gone), the channels not asked for, unread by channel."""
-
-    channels: Mapping[str, Missed | None]
-    added: list[Membership]
-    unread: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
 class Messages:
-    """The messages of channels that the caller may see."""
+    """Takes messages of callers for channels that they are in."""
 
-    database: Database
     writer: Writer
     limits: MessageLimits
     new_id: NewId
@@ -75,44 +36,6 @@ class Messages:
         `AppError("idempotency_key_reused")`, `Unavailable`.
         """
         return await self.writer.store(self._draft(claims.subject, command))
-
-    async def history(self, claims: Claims, command: GetHistory) -> HistoryPage:
-        """Read a page of a channel that the caller may see. Raises `NotFound`."""
-        async with self.database.reading() as conn:
-            membership = await visible(conn, claims.subject, command.channel_id)
-            anchors = {"before": command.before, "after": command.after, "around": command.around}
-            items = await store.page(conn, command.channel_id, **anchors, limit=command.limit)
-            first, last = await store.bounds(conn, command.channel_id)
-        low, high = _edges(items, command)
-        return HistoryPage(items, first < low, high < last, membership.channel.last_seq)
-
-    async def sync(self, claims: Claims, command: Sync) -> Catchup:
-        """Tell what was missed since the given `seq` of each channel, and which channels are new or gone.
-
-        The facts are the envelopes that were sent live, in order, without a gap; where more than 100 of a channel or
-        2,000 in all were missed, `Missed.facts` is None and the client reads the channel anew.
-        """
-        async with self.database.reading() as conn:
-            mine = {m.channel.id: m for m in await channels.list_for(conn, claims.subject, MAX_CHANNELS, None)}
-            seen = {asked: mine.get(asked) for asked in command.channels}
-            for asked in [asked for asked, membership in seen.items() if membership is None]:
-                seen[asked] = await channels.get_for(conn, claims.subject, asked)
-            heads = {key: membership.channel.last_seq for key, membership in seen.items() if membership}
-            behind = {key: seq for key, seq in command.channels.items() if seq < heads.get(key, 0)}
-            found = await facts.since_many(conn, _affordable(behind, heads), SYNC_PER_CHANNEL + 1, SYNC_TOTAL)
-        missed = {key: None if key not in heads else _missed(key in behind, found.get(key), heads[key]) for key in seen}
-        added = [membership for key, membership in mine.items() if key not in seen]
-        return Catchup(missed, added, {key: membership.unread for key, membership in mine.items()})
-
-    async def facts_since(self, channel_id: str, seq: int, limit: int) -> list[Fact]:
-        """Read durable facts of a channel for the node itself; what it hands on is checked where it is delivered."""
-        async with self.database.reading() as conn:
-            return await facts.since(conn, channel_id, seq, limit)
-
-    async def heads(self, channel_ids: list[str]) -> dict[str, int]:
-        """Tell the newest `seq` of channels that this node follows."""
-        async with self.database.reading() as conn:
-            return await channels.heads(conn, channel_ids)
 
     def _draft(self, author_id: str, command: SendMessage) -> Draft:
         text, data = self._content(command)
@@ -136,34 +59,3 @@ class Messages:
         if data is not None:
             check_data(data, len(encode(data)), self.limits.data_bytes)
         return text, data
-
-
-def _edges(items: list[Message], command: GetHistory) -> tuple[int, int]:
-    """Give the first and last `seq` that a page covers; an empty one covers what its anchor left out."""
-    if items:
-        return items[0].seq, items[-1].seq
-    if command.before is not None:
-        return 0, command.before - 1
-    if command.after is not None:
-        return command.after + 1, 2**53
-    return 0, 2**53
-
-
-def _affordable(behind: Mapping[str, int], heads: Mapping[str, int]) -> dict[str, int]:
-    """Pick the channels whose missed facts are handed out: not too many each, nor together."""
-    left, picked = SYNC_TOTAL, {}
-    for channel_id, seq in behind.items():
-        count = heads[channel_id] - seq
-        if count <= min(SYNC_PER_CHANNEL, left):
-            picked[channel_id] = seq
-            left -= count
-    return picked
-
-
-def _missed(is_behind: bool, found: list[Fact] | None, head: int) -> Missed:
-    """Make one channel's part of `sync`; facts committed since the head was read are handed out as well."""
-    if not is_behind:
-        return Missed([], head)
-    if found is None or len(found) > SYNC_PER_CHANNEL:
-        return Missed(None, head)
-    return Missed(found, found[-1].seq if found else head)

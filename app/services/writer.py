@@ -82,13 +82,13 @@ class Writer:
     async def _write(self, batch: list[_Waiting]) -> None:
         """Commit a batch; where one row stands in the way of all, each is committed by itself."""
         try:
-            outcomes = await self._commit([waiting.draft for waiting in batch])
+            outcomes: list[Outcome] = await self._commit([waiting.draft for waiting in batch])
         except AppError as error:
             if error.code == "already_exists" and len(batch) > 1:
                 for waiting in batch:
                     await self._write([waiting])
                 return
-            outcomes: list[Outcome] = [_retryable(error)] * len(batch)
+            outcomes = [_retryable(error)] * len(batch)
         except asyncio.CancelledError:
             _answer(batch, [Unavailable("shutting down")] * len(batch))
             raise

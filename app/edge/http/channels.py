@@ -13,6 +13,7 @@ from app.edge.http import bodies
 from app.edge.http.access import Access
 from app.edge.shapes import history_json, sync_json
 from app.services.channels import Channels
+from app.services.history import History
 from app.services.messages import Messages
 
 
@@ -22,6 +23,7 @@ class ChannelRoutes:
 
     channels: Channels
     messages: Messages
+    past: History
     access: Access
     clock: Clock
 
@@ -87,7 +89,7 @@ class ChannelRoutes:
         if sum(anchor is not None for anchor in anchors.values()) > 1:
             raise Invalid(FieldError("", "give at most one of before, after and around"))
         command = GetHistory(request.match_info["id"], limit=bodies.limit(raw), **anchors)
-        return web.json_response(history_json(await self.messages.history(claims, command)))
+        return web.json_response(history_json(await self.past.page(claims, command)))
 
     async def send(self, request: web.Request, claims: Claims) -> web.Response:
         """Send a message; 200 and `duplicate` for a repeat of its key."""
@@ -105,7 +107,7 @@ class ChannelRoutes:
 
     async def sync(self, request: web.Request, claims: Claims) -> web.Response:
         """Tell what was missed."""
-        catchup = await self.messages.sync(claims, await bodies.read(request, Sync))
+        catchup = await self.past.sync(claims, await bodies.read(request, Sync))
         return web.json_response(sync_json(catchup, self.clock()))
 
     def _require_self(self, request: web.Request, claims: Claims) -> None:

@@ -51,3 +51,20 @@ def require_own_page(request: web.Request, is_allowed: Callable[[str], bool]) ->
         raise AppError("forbidden", reason=f"Sec-Fetch-Site is {site}")
     if site is None and (origin is None or not is_allowed(origin)):
         raise AppError("forbidden", reason="neither Sec-Fetch-Site nor a listed Origin")
+
+
+def https_only(scheme_of: Callable[[web.Request], str]) -> Callable[..., Awaitable[web.StreamResponse]]:
+    """Make the middleware that sends readers of plain http to https, and refuses what is not a read.
+
+    Health checks come from inside, over plain http, and are let through.
+    """
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if scheme_of(request) == "https" or request.path in ("/healthz", "/readyz"):
+            return await handler(request)
+        if request.method not in ("GET", "HEAD"):
+            raise AppError("forbidden", "Use https.", reason="plain http")
+        raise web.HTTPPermanentRedirect(request.url.with_scheme("https").with_port(None))
+
+    return middleware

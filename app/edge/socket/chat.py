@@ -25,6 +25,7 @@ from app.edge.socket.session import SocketSession
 from app.engine import Connection, ConnectRefused, Namespace
 from app.services.accounts import Accounts
 from app.services.channels import Channels
+from app.services.history import History
 from app.services.messages import Messages
 from app.services.sessions import Sessions
 
@@ -52,6 +53,7 @@ class Desk:
     accounts: Accounts
     channels: Channels
     messages: Messages
+    history: History
 
 
 class ChatNamespace(Namespace):
@@ -60,6 +62,7 @@ class ChatNamespace(Namespace):
     def __init__(
         self,
         desk: Desk,
+        audience: Audience,
         *,
         limits: SocketLimits,
         leeway_s: int,
@@ -76,7 +79,7 @@ class ChatNamespace(Namespace):
         self._new_id = new_id
         self._leases = Leases(clock, monotonic, leeway_s, grace_s)
         self._door = Door(self._table(), clock=clock, monotonic=monotonic, leeway_s=leeway_s, new_id=new_id)
-        self.audience: Audience
+        self._audience = audience
         self.draining = False
 
     def _table(self) -> dict[str, Row]:
@@ -128,20 +131,20 @@ class ChatNamespace(Namespace):
         self._leave(connection)
 
     def _admit(self, connection: Connection, claims: Claims, auth: dict[str, Any] | None) -> None:
-        if self.audience.count_of(claims.subject) >= self._limits.sockets_per_user:
+        if self._audience.count_of(claims.subject) >= self._limits.sockets_per_user:
             raise AppError("too_many_connections", retry_after_ms=5000)
         allowance = Bucket.full(self._limits.commands_per_s, self._limits.commands_burst, self._monotonic())
         client = (auth or {}).get("client")
         connection.session = SocketSession(claims, allowance, client if isinstance(client, str) else None)
-        self.audience.enter(connection, claims.subject)
+        self._audience.enter(connection, claims.subject)
 
     async def _follow_all(self, connection: Connection, user_id: str) -> None:
         for channel_id, seq in (await self._desk.channels.followed_by(user_id)).items():
-            self.audience.follow(connection, channel_id, seq)
+            self._audience.follow(connection, channel_id, seq)
 
     def _leave(self, connection: Connection) -> None:
         if connection.session is not None:
-            self.audience.exit(connection, connection.session.claims.subject)
+            self._audience.exit(connection, connection.session.claims.subject)
 
     def _refusal(self, connection: Connection, error: AppError) -> ConnectRefused:
         request_id = self._new_id("req")
@@ -175,23 +178,23 @@ class ChatNamespace(Namespace):
         return {"message": wire.message_json(message), "duplicate": duplicate}
 
     async def _history(self, connection: Connection, command: GetHistory) -> dict[str, Any]:
-        return history_json(await self._desk.messages.history(connection.session.claims, command))
+        return history_json(await self._desk.history.page(connection.session.claims, command))
 
     async def _sync(self, connection: Connection, command: Sync) -> dict[str, Any]:
-        catchup = await self._desk.messages.sync(connection.session.claims, command)
+        catchup = await self._desk.history.sync(connection.session.claims, command)
         return sync_json(catchup, self._clock())
 
     async def _open(self, connection: Connection, command: OpenChannel) -> dict[str, Any]:
-        if len(self.audience.followed_by(connection)) >= self._limits.channels_per_socket:
+        if len(self._audience.followed_by(connection)) >= self._limits.channels_per_socket:
             raise Invalid(FieldError("channel_id", "too_many", max=self._limits.channels_per_socket))
         membership = await self._desk.channels.get(connection.session.claims, command.channel_id)
-        self.audience.follow(connection, membership.channel.id, membership.channel.last_seq)
+        self._audience.follow(connection, membership.channel.id, membership.channel.last_seq)
         return {"channel": wire.channel_json(membership)}
 
     async def _close(self, connection: Connection, command: OpenChannel) -> dict[str, Any]:
         membership = await self._desk.channels.get(connection.session.claims, command.channel_id)
         if membership.role is None:
-            self.audience.unfollow(connection, command.channel_id)
+            self._audience.unfollow(connection, command.channel_id)
         return {}
 
     async def _refresh(self, connection: Connection, command: RefreshClaims) -> dict[str, Any]:
