@@ -98,7 +98,9 @@ async def _with_accounts(settings: Settings, act: Callable[[Accounts], Awaitable
     await migrate(database_url(settings))
     async with AsyncExitStack() as stack:
         redis_url = await stack.enter_async_context(open_redis(settings))
-        database = await stack.enter_async_context(open_database(database_url(settings), settings.database_pool))
+        database = await stack.enter_async_context(
+            open_database(database_url(settings), pool_size=settings.database_pool)
+        )
         passwords = await stack.enter_async_context(open_passwords(settings, secret))
         end = Log(
             redis_url,

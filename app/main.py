@@ -218,7 +218,9 @@ async def open_node(settings: Settings, origins: frozenset[str] | None, given: G
     secret = secret_of(settings)
     async with AsyncExitStack() as stack:
         redis_url = await stack.enter_async_context(open_redis(settings))
-        database = await stack.enter_async_context(open_database(database_url(settings), settings.database_pool))
+        database = await stack.enter_async_context(
+            open_database(database_url(settings), pool_size=settings.database_pool)
+        )
         passwords = await stack.enter_async_context(open_passwords(settings, secret))
         server, sequencer, history = make_server(settings, origins, given), Sequencer(), History(database)
         audience = Audience(server, sequencer, given.clock)

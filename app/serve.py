@@ -100,7 +100,7 @@ async def drain(node: Node, clock: Clock, drain_s: float) -> None:
     started_s = loop.time()
     for delay_s, connection in due:
         await asyncio.sleep(max(0.0, started_s + delay_s - loop.time()))
-        connection.close("draining")
+        connection.close("draining", returns=True)
     await _flushed(node)
 
 

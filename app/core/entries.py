@@ -14,7 +14,7 @@ Packet = Annotated[bytes, msgspec.Meta(max_length=196_608)]
 Seq = Annotated[int, msgspec.Meta(ge=1, le=2**53 - 1)]
 
 
-class Happened(msgspec.Struct, frozen=True, tag="fact", forbid_unknown_fields=True):
+class Happened(msgspec.Struct, frozen=True, tag_field="kind", tag="fact", forbid_unknown_fields=True):
     """A durable fact of a channel; `envelope` is its JSON as clients get it."""
 
     channel_id: ChannelId
@@ -23,7 +23,7 @@ class Happened(msgspec.Struct, frozen=True, tag="fact", forbid_unknown_fields=Tr
     envelope: Packet
 
 
-class Told(msgspec.Struct, frozen=True, tag="told", forbid_unknown_fields=True):
+class Told(msgspec.Struct, frozen=True, tag_field="kind", tag="told", forbid_unknown_fields=True):
     """A passing fact for all sockets of one user."""
 
     user_id: UserId
@@ -31,7 +31,7 @@ class Told(msgspec.Struct, frozen=True, tag="told", forbid_unknown_fields=True):
     envelope: Packet
 
 
-class Granted(msgspec.Struct, frozen=True, tag="granted", forbid_unknown_fields=True):
+class Granted(msgspec.Struct, frozen=True, tag_field="kind", tag="granted", forbid_unknown_fields=True):
     """A user became a member of a channel without a fact that says so: the sockets follow it from behind `seq`."""
 
     user_id: UserId
@@ -39,7 +39,7 @@ class Granted(msgspec.Struct, frozen=True, tag="granted", forbid_unknown_fields=
     seq: Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
 
 
-class Ended(msgspec.Struct, frozen=True, tag="ended", forbid_unknown_fields=True):
+class Ended(msgspec.Struct, frozen=True, tag_field="kind", tag="ended", forbid_unknown_fields=True):
     """Sessions of a user ended: the one named, or all but `except_id` where `session_id` is None."""
 
     user_id: UserId
@@ -49,7 +49,7 @@ class Ended(msgspec.Struct, frozen=True, tag="ended", forbid_unknown_fields=True
     except_id: SessionId | None = None
 
 
-class RolesChanged(msgspec.Struct, frozen=True, tag="roles", forbid_unknown_fields=True):
+class RolesChanged(msgspec.Struct, frozen=True, tag_field="kind", tag="roles", forbid_unknown_fields=True):
     """A user's roles changed or the account was suspended: what the store says of it holds from now on."""
 
     user_id: UserId

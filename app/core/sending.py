@@ -27,8 +27,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: bytes
 
 
-class Sent(msgspec.Struct, frozen=True, kw_only=True):
-    """A stored message with the fingerprint of what was asked for."""
+class Sent(msgspec.Struct, frozen=True):
+    """A message as it is stored, and the 32 bytes by which a repeat of it is known to be one."""
 
     message: Message
     fingerprint: bytes
@@ -54,6 +54,7 @@ class Plan(NamedTuple):
 
 
 Key = tuple[str, str]
+"""An author's id and the `client_msg_id` that the author chose."""
 
 
 class Known(NamedTuple):
@@ -104,7 +105,7 @@ def _store(draft: Draft, known: Known, made: Plan, sent: dict[Key, Sent], now_ms
     if draft.reply_to and known.reply_channels.get(draft.reply_to) != draft.channel_id:
         raise Invalid(FieldError("reply_to", "not_found"))
     seq = made.heads.get(channel.id, channel.last_seq) + 1
-    row = Sent(message=_message(draft, seq, now_ms), fingerprint=draft.fingerprint)
+    row = Sent(_message(draft, seq, now_ms), draft.fingerprint)
     made.heads[channel.id] = seq
     made.rows.append(row)
     if draft.client_msg_id:

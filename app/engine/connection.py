@@ -38,10 +38,10 @@ class Connection:
     """A client's presence in a namespace.
 
     id: cannot be guessed and is public to the client. session: free for the application, None at first.
-    suspended: what is delivered to rooms does not reach it.
+    suspended: what is delivered to rooms does not reach it. accepted: `connected` has returned, so there is a goodbye.
     """
 
-    __slots__ = ("_early", "_held", "_held_bytes", "_place", "_timers", "id", "joined", "session", "socket", "state",
+    __slots__ = ("_early", "_held", "_held_bytes", "_place", "_timers", "accepted", "id", "joined", "session", "socket", "state",
                  "suspended")  # fmt: skip
 
     def __init__(self, connection_id: str, place: Place, socket: Socket) -> None:
@@ -50,6 +50,7 @@ class Connection:
         self.session: Any = None
         self.state = JOINING
         self.suspended = False
+        self.accepted = False
         self.joined: dict[Room, None] = {}
         self._place = place
         self._early: list[bytes] | None = None
@@ -90,7 +91,7 @@ class Connection:
     @property
     def rooms(self) -> frozenset[Any]:
         """The names of the rooms that it is in."""
-        return frozenset(room.name for room in self.joined)
+        return frozenset(room.name for room in self.joined if room.name is not None)
 
     @property
     def connected(self) -> bool:
@@ -120,7 +121,12 @@ class Connection:
             self.socket.engine.mail.send(self.socket, frames)
 
     def join(self, room: Hashable) -> None:
-        """Enter a room; what is delivered to it from now on reaches the client, at once or after its welcome."""
+        """Enter a room; what is delivered to it from now on reaches the client, at once or after its welcome.
+
+        Raises ValueError for None, which stands for everyone.
+        """
+        if room is None:
+            raise ValueError("None is the room of everyone")
         if self.state == GONE:
             return
         entered = self._place.rooms.enter(room)
@@ -131,7 +137,7 @@ class Connection:
 
     def leave(self, room: Hashable) -> None:
         """Leave a room; nothing that is delivered to it from now on reaches the client."""
-        left = self._place.rooms.get(room)
+        left = self._place.rooms.by_name.get(room)
         if left is not None and left in self.joined:
             self.socket.engine.mail.changing(left)
             del self.joined[left]
@@ -149,10 +155,11 @@ class Connection:
         if self.state == LIVE:
             self._sort()
 
-    def close(self, reason: str, last: tuple[str, bytes] | None = None) -> None:
+    def close(self, reason: str, last: tuple[str, bytes] | None = None, *, returns: bool = False) -> None:
         """End the client's whole connection: a last event if given, DISCONNECT, then the transport.
 
-        last: the event's name and its argument as JSON. The transport is aborted if the client does not close it
+        last: the event's name and its argument as JSON. returns: the client is meant to come back, so there is no
+        DISCONNECT, after which stock clients stay away. The transport is aborted if the client does not close it
         within the closing time. Other namespaces of the same client end with it.
         """
         if self.state == GONE:
@@ -160,7 +167,8 @@ class Connection:
         if self.state != JOINING:
             if last is not None:
                 self.emit(*last)
-            self.send(text_frame(b"4" + encode(DISCONNECT, self.namespace)))
+            if not returns:
+                self.send(text_frame(b"4" + encode(DISCONNECT, self.namespace)))
         self.socket.close(reason)
 
     def call_at(self, monotonic_s: float, callback: Callable[[], object]) -> Timer:

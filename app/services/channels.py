@@ -100,6 +100,8 @@ class Channels:
             now_ms, seq = self.clock(), channel.last_seq + 1
             await members.add(conn, channel_id, claims.subject, "member", now_ms, seq)
             member = await members.get(conn, channel_id, claims.subject)
+            if member is None:
+                raise NotFound(claims.subject)
             fact = self._fact(wire.MEMBER_JOINED, channel_id, seq, claims, {"member": wire.member_json(member)})
             await record(conn, fact)
             membership = await visible(conn, claims.subject, channel_id)

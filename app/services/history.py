@@ -73,7 +73,7 @@ class History:
                 seen[asked] = await channels.get_for(conn, claims.subject, asked)
             heads = {key: membership.channel.last_seq for key, membership in seen.items() if membership}
             behind = {key: seq for key, seq in command.channels.items() if seq < heads.get(key, 0)}
-            found = await facts.since_many(conn, _affordable(behind, heads), SYNC_PER_CHANNEL + 1, SYNC_TOTAL)
+            found = await facts.since_many(conn, _affordable(behind, heads), SYNC_PER_CHANNEL + 1, 2 * SYNC_TOTAL)
         missed = {key: None if key not in heads else _missed(key in behind, found.get(key), heads[key]) for key in seen}
         added = [membership for key, membership in mine.items() if key not in seen]
         return Catchup(missed, added, {key: membership.unread for key, membership in mine.items()})

@@ -80,15 +80,15 @@ class Writer:
         return batch
 
     async def _write(self, batch: list[_Waiting]) -> None:
-        """Commit a batch; where one row stands in the way of all, each is committed by itself."""
+        """Commit a batch and answer it; a batch that lost a race for one key is committed one by one."""
         try:
             outcomes: list[Outcome] = await self._commit([waiting.draft for waiting in batch])
         except AppError as error:
-            if error.code == "already_exists" and len(batch) > 1:
+            if error.code == "conflict" and len(batch) > 1:
                 for waiting in batch:
                     await self._write([waiting])
                 return
-            outcomes = [_retryable(error)] * len(batch)
+            outcomes = [_told(error)] * len(batch)
         except asyncio.CancelledError:
             _answer(batch, [Unavailable("shutting down")] * len(batch))
             raise
@@ -117,9 +117,9 @@ class Writer:
         return made.outcomes
 
 
-def _retryable(error: AppError) -> AppError:
+def _told(error: AppError) -> AppError:
     """Turn a lost race for one key into an answer after which trying again finds the winner's message."""
-    return Unavailable("lost a race", retry_after_ms=RETRY_AFTER_MS) if error.code == "already_exists" else error
+    return Unavailable("lost a race", retry_after_ms=RETRY_AFTER_MS) if error.code == "conflict" else error
 
 
 def _answer(batch: Sequence[_Waiting], outcomes: Sequence[Outcome]) -> None:

@@ -88,4 +88,4 @@ class Door:
     def _close_for_flood(self, connection: Connection, wait_ms: int) -> None:
         data = {"reason": "rate_limited", "reconnect": True, "reconnect_in_ms": max(wait_ms, 1000)}
         envelope = wire.notice(wire.CONNECTION_CLOSING, at_ms=self._clock(), data=data)
-        connection.close("rate_limited", (wire.CONNECTION_CLOSING, envelope))
+        connection.close("rate_limited", (wire.CONNECTION_CLOSING, envelope), returns=True)

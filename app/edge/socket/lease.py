@@ -48,7 +48,7 @@ class Leases:
     def _end(self, connection: Connection, claims: Claims) -> None:
         if _holds(connection, claims):
             data = {"reason": "token_expired", "reconnect": True}
-            connection.close("token_expired", self._notice(wire.CONNECTION_CLOSING, data))
+            connection.close("token_expired", self._notice(wire.CONNECTION_CLOSING, data), returns=True)
 
     def _notice(self, kind: str, data: dict[str, object]) -> tuple[str, bytes]:
         return kind, wire.notice(kind, at_ms=self.clock(), data=data)
