@@ -7,7 +7,7 @@ Source: Socket.IO protocol v5, "Packet encoding", and the placeholder checks of 
 from typing import Any
 
 from app.engine.limits import Binary
-from app.engine.packets import BINARY_ACK, ACK, EVENT, Incoming, Malformed
+from app.engine.packets import ACK, BINARY_ACK, EVENT, Incoming, Malformed
 
 
 class Assembly:

@@ -167,7 +167,7 @@ class ClassicServer(Server):
             return await handler.trigger_event(event, *given)
         return self.not_handled
 
-    async def disconnect(self, sid: str, namespace: str | None = None, ignore_queue: bool = False) -> None:
+    async def disconnect(self, sid: str, namespace: str | None = None, **_: Any) -> None:
         """Send DISCONNECT and forget the client; the session ends with its last namespace."""
         connection = self.manager.find(sid, namespace or "/")
         if connection is None or not connection.connected:

@@ -41,8 +41,20 @@ class Connection:
     suspended: what is delivered to rooms does not reach it. accepted: `connected` has returned, so there is a goodbye.
     """
 
-    __slots__ = ("_early", "_held", "_held_bytes", "_place", "_timers", "accepted", "id", "joined", "session", "socket", "state",
-                 "suspended")  # fmt: skip
+    __slots__ = (
+        "_early",
+        "_held",
+        "_held_bytes",
+        "_place",
+        "_timers",
+        "accepted",
+        "id",
+        "joined",
+        "session",
+        "socket",
+        "state",
+        "suspended",
+    )
 
     def __init__(self, connection_id: str, place: Place, socket: Socket) -> None:
         self.id = connection_id

@@ -18,7 +18,7 @@ _KEPT: Final = ("user-agent", "authorization", "origin")
 _MAX_FIELDS: Final = 16
 
 
-class Refused(Exception):  # noqa: N818  an answer
+class Refused(Exception):
     """A request that is answered with an error object: its HTTP status, code and message."""
 
     def __init__(self, status: int, code: int, message: str) -> None:

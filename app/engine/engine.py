@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, Final, Protocol
 
 import engineio  # type: ignore[import-untyped]  # upstream ships no types
@@ -30,6 +31,7 @@ from app.engine.wheel import TimerWheel
 _log = logging.getLogger(__name__)
 
 _SLOT_S: Final = 0.02
+_UNREAD: Final = (408, 413)
 SERVER_SHUTDOWN: Final = "server shutdown"
 
 
@@ -84,8 +86,9 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # upstream ships no t
         self.prefixed = False
         self.spacing_s = 0.0
         self._new_id = new_id
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._last: dict[str, Polling] = {}
+        self._quiet: asyncio.Event | None = None
 
     def attach(self, app: web.Application, engineio_path: str = "engine.io") -> None:
         """Mount the server on an application, and close it when the application shuts down."""
@@ -109,7 +112,14 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # upstream ships no t
                 return self._websocket(request, ask)
             return await self._polling(request, ask)
         except Refused as error:
+            if error.status in _UNREAD:
+                self._abort_soon(request)
             return refusal(error, self.door.cors(request))
+
+    def _abort_soon(self, request: web.BaseRequest) -> None:
+        """Do not let the rest of a body that was refused arrive at leisure."""
+        if request.transport is not None:
+            self.wheel.after(self.limits.close_timeout_s, request.transport.abort)
 
     async def _polling(self, request: web.Request, ask: Ask) -> web.StreamResponse:
         headers = self.door.cors(request)
@@ -214,21 +224,25 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # upstream ships no t
         """Keep a closed polling session's last words for one more request, for a moment."""
         sid = link.socket.sid
         self._last[sid] = link
-        self.wheel.after(self.limits.close_timeout_s, lambda: self._last.pop(sid, None) and None)
+        self.wheel.after(self.limits.close_timeout_s, lambda: self._forget_last(sid))
+
+    def _forget_last(self, sid: str) -> None:
+        self._last.pop(sid, None)
 
     def soon(self, callback: Callable[[], object]) -> None:
         """Run a callback in the loop's next turn."""
         asyncio.get_running_loop().call_soon(callback)
 
-    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+    def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
         """Run a coroutine as a task of the engine; an exception that it lets through is logged."""
         task = asyncio.get_running_loop().create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._done)
         return task
 
-    def _done(self, task: asyncio.Task[None]) -> None:
+    def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
+        self.settle()
         if not task.cancelled() and (error := task.exception()) is not None:
             self.endings["task failed"] += 1
             _log.error("task failed: %s", task.get_name(), exc_info=error)
@@ -258,14 +272,21 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # upstream ships no t
         self.closing = True
         for socket in tuple(self.sockets.values()):
             socket.close(SERVER_SHUTDOWN)
-        end_s = self.clock() + timeout_s
-        while (self.links or self._tasks) and self.clock() < end_s:
-            await asyncio.sleep(0.01)
+        self._quiet = asyncio.Event()
+        self.settle()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._quiet.wait()
         for link in tuple(self.links):
             link.abort()
-        tasks = tuple(self._tasks)
+        tasks = self._tasks - {asyncio.current_task()}
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=timeout_s)
         self.wheel.close()
+
+    def settle(self) -> None:
+        """Notice, while closing, that no connection and no work is left."""
+        if self._quiet is not None and not self.links and not self._tasks - {asyncio.current_task()}:
+            self._quiet.set()

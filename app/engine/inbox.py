@@ -40,24 +40,26 @@ class Inbox:
         self._size = 0
 
     async def _work(self) -> None:
-        socket, queue = self._socket, self._queue
+        """Handle what waits; whatever a handler lets through, or a cancellation, ends the session."""
+        socket = self._socket
         upper = socket.engine.upper
         try:
-            while queue:
-                item, size = queue.popleft()
+            while self._queue and not self._overdue():
+                item, size = self._queue.popleft()
                 self._size -= size
                 if self.paused:
                     self._resume_if_roomy()
-                if self.until_s is not None and socket.engine.clock() > self.until_s:
-                    queue.clear()
-                    break
                 await upper.handle(socket, item)
+        except BaseException:
+            socket.close("handler failed", abort=True)
+            raise
         finally:
             socket.inbox = None
             if socket.closed:
                 upper.ended(socket)
-            elif queue:  # cancelled, or a handler let an exception through: no event may be skipped silently
-                socket.close("handler failed", abort=True)
+
+    def _overdue(self) -> bool:
+        return self.until_s is not None and self._socket.engine.clock() > self.until_s
 
     def _resume_if_roomy(self) -> None:
         limits = self._socket.engine.limits

@@ -42,7 +42,7 @@ class Manager(socketio.AsyncManager):  # type: ignore[misc]  # upstream ships no
         place: Place | None = self.server.places.get(namespace)
         return place
 
-    async def emit(  # noqa: PLR0913  upstream's signature
+    async def emit(  # noqa: PLR0917  upstream's signature
         self,
         event: str,
         data: Any,
@@ -115,7 +115,7 @@ class Manager(socketio.AsyncManager):  # type: ignore[misc]  # upstream ships no
         connection = self.find(sid, namespace)
         return connection.socket.sid if connection is not None else None
 
-    def basic_enter_room(self, sid: str, namespace: str, room: Hashable, eio_sid: str | None = None) -> None:
+    def basic_enter_room(self, sid: str, namespace: str, room: Hashable, **_: Any) -> None:
         """Let a client join a room. Raises ValueError for an unknown client."""
         connection = self.find(sid, namespace)
         if connection is None:
@@ -139,7 +139,7 @@ class Manager(socketio.AsyncManager):  # type: ignore[misc]  # upstream ships no
         connection = self.find(sid, namespace)
         if connection is None:
             return []
-        return [sid, *(name for name in connection.rooms if name is not None)]
+        return [sid, *connection.rooms]
 
     def _generate_ack_id(self, sid: str, callback: Callable[..., object]) -> int:
         number = next(self._ids)
@@ -157,7 +157,7 @@ class Manager(socketio.AsyncManager):  # type: ignore[misc]  # upstream ships no
             return
         try:
             result = callback(*data)
-        except Exception:
+        except Exception:  # noqa: BLE001  an application's callback
             _log.exception("acknowledgement callback failed")
             return
         if inspect.iscoroutine(result):

@@ -17,7 +17,7 @@ Reason = Literal["arity", "timeout", "failed"]
 _log = logging.getLogger(__name__)
 
 
-class ConnectRefused(Exception):  # noqa: N818  an answer
+class ConnectRefused(Exception):
     """Raised by `Namespace.connected`: the client gets CONNECT_ERROR and its connection is closed.
 
     code: becomes the error's `message`. data: becomes its `data`, None leaves that out.
@@ -51,7 +51,13 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]  # upstream ship
     async def received(self, connection: "Connection", name: str, payload: Any) -> Any:
         """Handle one event with its one argument; return the one argument of its acknowledgement."""
 
-    def refused(self, connection: "Connection", name: str, reason: Reason, error: Exception | None) -> Any:
+    def refused(
+        self,
+        connection: "Connection",  # noqa: ARG002
+        name: str,  # noqa: ARG002
+        reason: Reason,
+        error: Exception | None,
+    ) -> Any:
         """Return the acknowledgement of an event that was not handled.
 
         reason: `arity`, it has not exactly one argument; `timeout`, handling took too long; `failed`, it raised or
@@ -61,7 +67,7 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]  # upstream ship
             _log.error("event handler failed", exc_info=error)
         return {"error": reason}
 
-    def failed(self, connection: "Connection", error: Exception) -> ConnectRefused:
+    def failed(self, connection: "Connection", error: Exception) -> ConnectRefused:  # noqa: ARG002  for subclasses
         """Return how to refuse a client whose `connected` raised something else than ConnectRefused."""
         _log.error("connect handler failed", exc_info=error)
         return ConnectRefused("failed")
@@ -72,9 +78,9 @@ class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]  # upstream ship
         It runs as a task of its own with the handlers' time limit, and delays nobody.
         """
 
-    async def trigger_event(self, event: str, *args: Any) -> Any:
+    async def trigger_event(self, event: str, *_: Any) -> Any:
         """Refuse: upstream would look for a method by the event's name here."""
-        raise LookupError("events are not dispatched by name")
+        raise LookupError(f"no event is dispatched by its name: {event!r}")
 
     def accepts(self, arguments: list[Any]) -> bool:
         """Tell whether an event's arguments are as many as `received` takes."""

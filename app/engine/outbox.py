@@ -18,7 +18,7 @@ class Outbox:
     __slots__ = ("_chunks", "_max_bytes", "_max_frames", "bytes", "frames")
 
     def __init__(self, max_bytes: int, max_frames: int) -> None:
-        self._chunks: deque[bytes] = deque()
+        self._chunks: deque[tuple[bytes, int]] = deque()
         self._max_bytes = max_bytes
         self._max_frames = max_frames
         self.bytes = 0
@@ -26,9 +26,10 @@ class Outbox:
 
     def put(self, chunk: bytes) -> bool:
         """Add a chunk of whole frames; tell whether all that waits is within the bounds."""
-        self._chunks.append(chunk)
+        frames = count(chunk)
+        self._chunks.append((chunk, frames))
         self.bytes += len(chunk)
-        self.frames += count(chunk)
+        self.frames += frames
         return self.bytes <= self._max_bytes and self.frames <= self._max_frames
 
     def roomy(self) -> bool:
@@ -40,10 +41,10 @@ class Outbox:
         taken: list[bytes] = []
         size = 0
         while self._chunks and size < at_least:
-            chunk = self._chunks.popleft()
+            chunk, frames = self._chunks.popleft()
             taken.append(chunk)
             size += len(chunk)
-            self.frames -= count(chunk)
+            self.frames -= frames
         self.bytes -= size
         return taken[0] if len(taken) == 1 else b"".join(taken)
 

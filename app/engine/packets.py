@@ -28,7 +28,7 @@ RESERVED: Final = frozenset(
 _HEAD: Final = re.compile(r"([0-6])(?:(\d{1,4})-)?(?:(/[^,]{0,255})(?:,|$))?(\d{1,15})?", re.ASCII)
 
 
-class Malformed(Exception):  # noqa: N818  a fact about the packet
+class Malformed(Exception):
     """A client broke the protocol; its connection is closed and one counted line is logged."""
 
     def __init__(self, kind: str) -> None:
@@ -74,7 +74,7 @@ def decode(text: str, rules: Rules) -> Incoming:
     rest = text[head.end() :]
     if rest:
         try:
-            packet.data = strict_json.loads(rest, rules.json_depth)
+            packet.data = strict_json.loads(rest, rules.json_depth + 1)  # the packet's own array is not the client's
         except ValueError:
             raise Malformed("json") from None
     _check(packet, present=bool(rest), rules=rules)
@@ -144,6 +144,6 @@ class Packet(socketio.packet.Packet):  # type: ignore[misc]  # upstream ships no
 
     json = _Json
 
-    def decode(self, encoded_packet: Any) -> int:
+    def decode(self, _: Any) -> int:
         """Refuse: what clients send is decoded by this module's `decode` alone."""
         raise Malformed("packet type")

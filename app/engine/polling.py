@@ -31,9 +31,7 @@ _NOOP: Final = b"6"
 
 def payload(chunk: bytes) -> bytes:
     """Turn a chunk of frames into one polling body."""
-    return _SEPARATOR.join(
-        b"b" + base64.b64encode(data) if opcode == BINARY else data for opcode, data in split(chunk)
-    )
+    return _SEPARATOR.join(b"b" + base64.b64encode(data) if opcode == BINARY else data for opcode, data in split(chunk))
 
 
 class Polling:

@@ -57,7 +57,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # upstream ships no t
     new_id: returns an id that cannot be guessed. Raises ValueError for limits that contradict each other.
     """
 
-    def __init__(  # noqa: PLR0913  each is one option of a server
+    def __init__(
         self,
         namespaces: Iterable[Namespace] = (),
         *,
@@ -202,7 +202,8 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # upstream ships no t
         """Tell the application of clients that are gone, now that nothing of them is being handled."""
         clients, socket.clients = socket.clients, {}
         for connection in clients.values():
-            self._say_goodbye(connection, socket.ending)
+            if connection.accepted:
+                self._say_goodbye(connection, socket.ending)
 
     def part(self, connection: Connection, reason: str) -> None:
         """End one client's connection to one namespace; the session stays for others, or for a while."""
@@ -265,6 +266,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # upstream ships no t
             self._drop(connection)
             raise
         else:
+            connection.accepted = True
             connection.confirm()
         finally:
             place.rooms.pending -= 1
@@ -275,7 +277,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # upstream ships no t
         try:
             async with asyncio.timeout(self.limits.connect_timeout_s):
                 await place.handler.welcome(connection)
-        except Exception:
+        except Exception:  # noqa: BLE001  whatever an application's code raises
             _log.exception("welcome failed")
             connection.close("failed")
         connection.go_live()

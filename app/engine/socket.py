@@ -65,8 +65,8 @@ class Socket(async_socket.AsyncSocket):  # type: ignore[misc]  # upstream ships 
 
     __slots__ = (
         "_data",
-        "_due_s",
         "_deadline",
+        "_due_s",
         "_heartbeat",
         "assembly",
         "awaiting_pong",

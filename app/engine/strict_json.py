@@ -57,12 +57,10 @@ def _in_doubt(text: str | bytes, depth: int) -> bool:
 
 def _walk(value: Any, depth: int) -> None:
     level = [value]
-    for _ in range(depth + 1):
+    for left in range(depth, -1, -1):
+        if not left and any(isinstance(part, (list, dict)) for part in level):
+            raise ValueError("nested too deeply")
         level = [part for outer in level for part in _parts(outer)]
-        if not level:
-            return
-    if any(isinstance(part, (list, dict)) for part in level):
-        raise ValueError("nested too deeply")
 
 
 def _parts(value: Any) -> Iterator[Any]:

@@ -11,7 +11,7 @@ from app.engine.classic import ClassicServer, classic_limits
 __all__ = ["create_server"]
 
 
-def create_server(  # noqa: PLR0913  each is one of upstream's options
+def create_server(
     *,
     async_mode: str = "aiohttp",
     ping_interval: float = 25.0,

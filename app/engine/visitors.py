@@ -90,9 +90,7 @@ class Visitors:
     addresses: how many buckets are remembered; the one longest unused is forgotten first. clock: monotonic seconds.
     """
 
-    def __init__(
-        self, sockets: int, per_s: float, burst: int, addresses: int, clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, sockets: int, per_s: float, burst: int, addresses: int, clock: Callable[[], float]) -> None:
         self._sockets = sockets
         self._per_s = per_s
         self._burst = burst

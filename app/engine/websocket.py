@@ -63,6 +63,7 @@ class WebSocket(asyncio.Protocol):
     def connection_lost(self, _: Exception | None) -> None:
         """End the session, if it still uses this connection."""
         self._engine.links.discard(self)
+        self._engine.settle()
         self._closing = True
         if self._end is not None:
             self._end.cancel()

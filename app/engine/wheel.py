@@ -133,5 +133,5 @@ class TimerWheel:
     def _run(self, timer: Timer) -> None:
         try:
             timer.callback()
-        except Exception:
+        except Exception:  # noqa: BLE001  one deadline's failure is not the others'
             _log.exception("a timer's callback failed")
