@@ -1,0 +1,21 @@
+"""An open database per test, and the people and channels that most tests need."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from app.store.database import Connection, Database, open_database
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """Open a fresh database, once on SQLite and once on PostgreSQL."""
+    async with open_database(database_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def conn(database: Database) -> AsyncIterator[Connection]:
+    """Give a transaction for the whole test."""
+    async with database.transaction() as connection:
+        yield connection
