@@ -45,5 +45,5 @@ def configure(form: str, level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    for noisy in ("aiohttp.access", "alembic.runtime.migration", "asyncio"):
+    for noisy in ("aiohttp.access", "alembic.runtime.migration", "app.engine.engine", "asyncio"):
         logging.getLogger(noisy).setLevel("WARNING")

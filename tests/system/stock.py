@@ -71,4 +71,4 @@ async def stock_client(url: str, **options: Any) -> AsyncIterator[StockClient]:
     finally:
         process.kill()
         await process.wait()
-        await client._reader  # noqa: SLF001  its own end
+        await client._reader

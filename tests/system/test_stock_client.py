@@ -1,5 +1,7 @@
 """Stock socket.io-client against a running node."""
 
+import json
+
 import aiohttp
 import pytest
 
@@ -59,7 +61,7 @@ async def test_other_namespaces_are_refused(node: Node, http: aiohttp.ClientSess
     ana = await Person.registers(node, http)
     ws = await http.ws_connect(f"{node.url}/socket.io/?EIO=4&transport=websocket")
     await ws.receive_str()
-    await ws.send_str(f"40{namespace}{',' if namespace else ''}" + '{"token":"%s"}' % ana.token)
+    await ws.send_str(f"40{namespace}{',' if namespace else ''}" + json.dumps({"token": ana.token}))
 
     frames = []
     async for message in ws:
