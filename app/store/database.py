@@ -48,7 +48,8 @@ class Database:
                 try:
                     yield connection
                 except BaseException:
-                    # What went wrong first is what the caller must hear; a connection that cannot roll back is thrown away.
+                    # What went wrong first is what the caller must hear. A connection that cannot roll back is thrown
+                    # away by the pool.
                     with suppress(Exception):
                         await transaction.rollback()
                     raise

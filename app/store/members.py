@@ -28,7 +28,7 @@ _CHANNELS_OF = (
 )
 
 
-async def add(
+async def add(  # noqa: PLR0917  a row's columns in their order
     conn: AsyncConnection, channel_id: str, user_id: str, role: str, joined_at_ms: int, last_read_seq: int
 ) -> bool:
     """Make a user a member; False, and nothing changed, where the user is one already."""

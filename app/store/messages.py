@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import and_, bindparam, func, select
+from sqlalchemy import and_, bindparam, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -91,7 +91,7 @@ async def insert(conn: AsyncConnection, rows: Sequence[Sent]) -> None:
         raise AppError("conflict", reason="a seq or client_msg_id was taken meanwhile") from error
 
 
-async def page(  # noqa: PLR0913 (the anchors exclude each other)
+async def page(
     conn: AsyncConnection,
     channel_id: str,
     *,
