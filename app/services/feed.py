@@ -100,13 +100,16 @@ class Feed:
                 logger.warning("cannot compare with the store: %s", error)
                 self._check_all = True
                 await asyncio.sleep(RETRY_S)
+                self._wake.set()
 
     def _take(self, entry: Happened | Told | Granted | Ended | RolesChanged) -> None:
         match entry:
             case Happened():
                 self._happened(entry)
-            case Told():
+            case Told() if wire.is_notice_of(entry.type, entry.envelope):
                 self._sink.tell(entry.user_id, entry.type, entry.envelope)
+            case Told():
+                self.foreign_entries += 1
             case Granted():
                 self._sink.admit(entry.user_id, entry.channel_id, entry.seq)
             case Ended():
@@ -154,8 +157,11 @@ class Feed:
     async def _fill(self, channel_id: str, seq: int, head: int) -> None:
         """Read what a channel is behind from the store; too much is skipped, and said."""
         if head - seq > MAX_BEHIND:
-            self._sequencer.skip_to(channel_id, head)
+            ready = self._sequencer.skip_to(channel_id, head)
             self._sink.require_sync(channel_id)
+            # Somebody's leaving may be among what was skipped.
+            self._sink.doubt(None)
+            self._hand_out(ready)
             return
         while seq < head:
             facts = await self._history.facts_since(channel_id, seq, FILL_PAGE)

@@ -56,16 +56,28 @@ class Sessions:
         Raises `Unauthenticated`, whose reason is for the log; `Unavailable` where the store cannot be asked.
         """
         claims = self.access.verify(token)
-        async with self.database.reading() as conn:
-            if await store.get_live(conn, claims.session_id, self.clock()) is None:
-                raise Unauthenticated("session ended", code="session_revoked")
+        await self.require_living(claims)
         return claims
+
+    async def require_living(self, claims: Claims) -> User:
+        """Fetch the user of verified claims.
+
+        Raises `Unauthenticated` where their session has ended or the user is suspended.
+        """
+        user = await self._user_of(claims)
+        if user is None:
+            raise Unauthenticated("session ended", code="session_revoked")
+        return user
 
     async def standing(self, claims: Claims) -> Claims | None:
         """Give claims that are in use as the store sees them now: with today's roles, or None where they are over."""
+        user = await self._user_of(claims)
+        return None if user is None else claims.with_roles(user.roles, permissions_of(user.roles))
+
+    async def _user_of(self, claims: Claims) -> User | None:
         async with self.database.reading() as conn:
             found = await store.get_live(conn, claims.session_id, self.clock())
-        return None if found is None else claims.with_roles(found[1].roles, permissions_of(found[1].roles))
+        return None if found is None or found[1].id != claims.subject else found[1]
 
     async def start(self, conn: Connection, user: User, *, ip: str, device_name: str | None) -> Grant:
         """Start a session within the caller's transaction and return its first tokens."""

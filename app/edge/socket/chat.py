@@ -94,26 +94,26 @@ class ChatNamespace(Namespace):
         }
 
     async def connected(self, connection: Connection, auth: dict[str, Any] | None) -> None:
-        """Verify the token, keep its claims, follow the user's channels; refuse anything else with a code."""
+        """Verify the token, keep its claims, follow the user's channels, say hello; refuse anything else with a code.
+
+        What is emitted here is written behind the CONNECT answer, before any delivery to a room.
+        """
         try:
             if self.draining:
                 raise AppError("draining", retry_after_ms=1000)
-            claims = await self._desk.sessions.authenticate(_token(connection, auth))
+            claims = self._desk.sessions.access.verify(_token(connection, auth))
+            # Registered first and looked up second: a session that ends meanwhile is closed like any other.
             self._admit(connection, claims, auth)
+            user = await self._desk.sessions.require_living(claims)
             await self._follow_all(connection, claims.subject)
+            connection.emit(wire.HELLO, self._hello(connection, claims, user))
+            self._leases.renew(connection, claims)
         except AppError as error:
             self._leave(connection)
             raise self._refusal(connection, error) from None
         except BaseException:
             self._leave(connection)
             raise
-
-    async def welcome(self, connection: Connection) -> None:
-        """Say hello, before anything else reaches the socket."""
-        claims = connection.session.claims
-        user = await self._desk.accounts.get(claims.subject)
-        connection.emit(wire.HELLO, self._hello(connection, claims, user))
-        self._leases.renew(connection, claims)
 
     async def received(self, connection: Connection, name: str, payload: object) -> object:
         """Answer one event."""
