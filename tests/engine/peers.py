@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 import orjson
@@ -95,10 +95,8 @@ class Peer:
     async def close(self) -> None:
         """Cut the connection."""
         self.writer.transport.abort()
-        try:
+        with suppress(ConnectionError):
             await self.writer.wait_closed()
-        except ConnectionError:
-            pass
 
 
 def client_frame(opcode: int, payload: bytes, *, final: bool = True, mask: bool = True, rsv: int = 0) -> bytes:

@@ -36,6 +36,6 @@ def test_more_bytes_than_allowed_are_refused():
 @pytest.mark.parametrize("number", ["-1", "1", "1.0", '"0"', "null", "true", "[]"])
 def test_places_without_an_attachment_are_refused(number):
     """E7."""
-    packet = decode('51-["m",{"_placeholder":true,"num":%s}]' % number, RULES)
+    packet = decode(f'51-["m",{{"_placeholder":true,"num":{number}}}]', RULES)
     with pytest.raises(Malformed):
         Assembly(packet, Binary()).add(b"x")

@@ -10,7 +10,7 @@ WIDE = Rules(json_depth=900, event_name_chars=1000, printable=False, binary=True
 
 
 @pytest.mark.parametrize(
-    "text, packet",
+    ("text", "packet"),
     [
         ("0", Incoming(0, "/", None, None)),
         ("0/admin,", Incoming(0, "/admin", None, None)),

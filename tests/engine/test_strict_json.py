@@ -1,3 +1,4 @@
+import contextlib
 import json
 
 import orjson
@@ -16,9 +17,9 @@ REFUSED = [
 
 @pytest.mark.parametrize("text", REFUSED)
 def test_what_not_every_peer_can_read_is_refused(text):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="."):
         strict_json.loads(text)
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="."):
         strict_json.loads(text.encode())
 
 
@@ -38,15 +39,15 @@ def test_the_last_of_duplicate_keys_counts():
     assert strict_json.loads('{"room":"a","room":"b"}') == {"room": "b"}
 
 
-@pytest.mark.parametrize("opening, closing", [("[", "]"), ('{"a":', "}")])
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
 def test_nesting_is_allowed_up_to_the_limit_and_not_beyond(opening, closing):
     assert strict_json.loads(opening * 16 + "1" + closing * 16, 16)
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="."):
         strict_json.loads(opening * 17 + "1" + closing * 17, 16)
 
 
 def test_an_empty_container_beyond_the_limit_is_refused_too():
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="."):
         strict_json.loads("[" * 17 + "]" * 17, 16)
 
 
@@ -55,7 +56,7 @@ def test_brackets_in_strings_are_no_nesting():
 
 
 def test_a_hundred_thousand_brackets_are_refused_at_once():
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="."):
         strict_json.loads("[" * 100_000)
 
 
@@ -89,7 +90,7 @@ def depth_of(value):
 def test_the_depth_limit_is_exact(value, depth):
     text = orjson.dumps(value).decode()
     if depth_of(value) > depth:
-        with pytest.raises(ValueError):
+        with pytest.raises(ValueError, match="."):
             strict_json.loads(text, depth)
     elif "\\u0000" not in text:
         assert strict_json.loads(text, depth) == json.loads(text)
@@ -97,7 +98,5 @@ def test_the_depth_limit_is_exact(value, depth):
 
 @given(st.text())
 def test_any_text_is_read_or_refused_with_a_value_error(text):
-    try:
+    with contextlib.suppress(ValueError):
         strict_json.loads(text)
-    except ValueError:
-        pass

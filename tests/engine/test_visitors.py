@@ -14,7 +14,7 @@ PROXIES = Proxies(["10.0.0.0/8", "fd00::/8", "127.0.0.1/32"])
 
 
 @pytest.mark.parametrize(
-    "peer, forwarded, client",
+    ("peer", "forwarded", "client"),
     [
         ("192.0.2.1", ["1.2.3.4"], "192.0.2.1"),
         ("10.0.0.1", [], "10.0.0.1"),
