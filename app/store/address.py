@@ -76,6 +76,9 @@ def _ssl(mode: str | None, roots: str | None) -> str | SSLContext | None:
         raise ValueError(f"sslmode of the database URL is none of {', '.join(_SSL_MODES)}")
     if not mode.startswith("verify-"):
         return mode
-    context = create_default_context(cafile=None if roots in (None, "system") else roots)
+    try:
+        context = create_default_context(cafile=None if roots in (None, "system") else roots)
+    except OSError as error:
+        raise ValueError("sslrootcert of the database URL holds no certificates that can be read") from error
     context.check_hostname = mode == "verify-full"
     return context

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import asyncpg  # type: ignore[import-untyped]  # it ships none
-from sqlalchemy.exc import DBAPIError, StatementError
+from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from app.core.errors import AppError, FieldError, Invalid, Unavailable
@@ -41,6 +41,8 @@ _AWAY_RESULTS = frozenset(
 _REFUSED_CLASSES = frozenset({"23", "25", "40", "53", "55"})
 _REFUSED_RESULTS = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CONSTRAINT})
 
+_TAKEN_RESULTS = (sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
+
 
 class OutcomeUnknown(Unavailable):
     """A commit was asked for and its answer never came: all of it is stored, or nothing.
@@ -66,7 +68,7 @@ def told_apart() -> Iterator[None]:
 def explain(error: Exception) -> AppError | None:
     """Say what an error means for the caller, None where it is a fault of the program."""
     cause = _cause(error)
-    if isinstance(cause, UnicodeEncodeError) or _sqlstate(cause) in _BAD_TEXT_STATES:
+    if _sqlstate(cause) in _BAD_TEXT_STATES or isinstance(cause.__cause__ or cause, UnicodeEncodeError):
         return Invalid(FieldError("", "invalid"))
     if _is_away(error, cause):
         return Unavailable(f"{type(cause).__name__}: {str(cause).partition(chr(10))[0]}".rstrip(": "))
@@ -80,6 +82,12 @@ def was_refused(error: Exception) -> bool:
         return getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_IOERR) & 0xFF in _REFUSED_RESULTS
     state = _sqlstate(cause)
     return state is not None and (state[:2] in _REFUSED_CLASSES or state == "57014")
+
+
+def is_taken(error: IntegrityError) -> bool:
+    """Tell whether a value that must be the only one was there already; else a row refers to what is not there."""
+    cause = _cause(error)
+    return _sqlstate(cause) == "23505" or getattr(cause, "sqlite_errorcode", None) in _TAKEN_RESULTS
 
 
 def _sqlstate(cause: BaseException) -> str | None:

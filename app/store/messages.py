@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.core.errors import AppError
 from app.core.model import Message
 from app.core.sending import Key, Sent
+from app.store.faults import is_taken
 from app.store.given import ROWS, item
 from app.store.tables import messages
 
@@ -88,6 +89,8 @@ async def insert(conn: AsyncConnection, rows: Sequence[Sent]) -> None:
     try:
         await conn.execute(_INSERT, [_row_of(sent) for sent in rows])
     except IntegrityError as error:
+        if not is_taken(error):
+            raise
         raise AppError("conflict", reason="a seq or client_msg_id was taken meanwhile") from error
 
 

@@ -4,30 +4,32 @@ PostgreSQL: an advisory lock, then one transaction per revision with limits on l
 transaction for all, under the lock that it takes when it begins.
 """
 
+import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, NullPool
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from app.store.address import Address, parse_address
 from app.store.faults import told_apart
 from app.store.postgres import connect_args
+from app.store.sqlite import keep_private
 
 LOCK_LIMIT_S = 60
 """How long a process waits for another one that is migrating."""
+_PAUSE_S = 0.05
 _LOCK = 0x48_45_4C_49  # any number that nobody else locks; it spells HELI
 _COMMAND_LIMIT_S = 600.0
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
-
-
 _SETTINGS = {
     "lock_timeout": "4000",
     "statement_timeout": "300000",
@@ -47,6 +49,8 @@ async def migrate(url: str) -> list[str]:
         async with _connected(address) as connection:
             await _lock(connection)
             applied = await connection.run_sync(missing)
+            if connection.dialect.name != "sqlite":
+                await connection.rollback()  # without a transaction around them all, each revision gets its own
             if applied:
                 await connection.run_sync(_upgrade)
             await connection.commit()
@@ -89,11 +93,25 @@ async def _lock(connection: AsyncConnection) -> None:
     SQLite keeps its transaction open for that; PostgreSQL's lock belongs to the connection.
     """
     if connection.dialect.name == "sqlite":
+        async with asyncio.timeout(LOCK_LIMIT_S):
+            while not await _uses_wal(connection):
+                await asyncio.sleep(_PAUSE_S)
         await connection.exec_driver_sql("BEGIN IMMEDIATE")
         return
     await connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_LIMIT_S}s'")
     await connection.exec_driver_sql(f"SELECT pg_advisory_lock({_LOCK})")
     await connection.commit()
+
+
+async def _uses_wal(connection: AsyncConnection) -> bool:
+    """Put a file of SQLite into WAL, where it stays; for this one change SQLite does not wait for a lock itself."""
+    try:
+        await connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+    except OperationalError as error:
+        if getattr(error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY:
+            raise
+        return False
+    return True
 
 
 @asynccontextmanager
@@ -108,8 +126,10 @@ async def _connected(address: Address) -> AsyncIterator[AsyncConnection]:
 
 def _engine(address: Address) -> AsyncEngine:
     """Make an engine of one connection, with limits that fit the changing of a schema."""
-    if address.is_sqlite:
-        arguments: dict[str, Any] = {"isolation_level": None, "timeout": LOCK_LIMIT_S}
-    else:
+    if not address.is_sqlite:
         arguments = connect_args(address, _SETTINGS, _COMMAND_LIMIT_S)
-    return create_async_engine(address.url, poolclass=NullPool, hide_parameters=True, connect_args=arguments)
+        return create_async_engine(address.url, poolclass=NullPool, hide_parameters=True, connect_args=arguments)
+    arguments = {"isolation_level": None, "timeout": LOCK_LIMIT_S}
+    engine = create_async_engine(address.url, poolclass=NullPool, hide_parameters=True, connect_args=arguments)
+    keep_private(engine)
+    return engine

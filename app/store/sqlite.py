@@ -45,24 +45,25 @@ def _engine(address: Address, size: int, pool_timeout_s: float, *, read_only: bo
         skip_autocommit_rollback=read_only,
     )
 
-    def connect(*_: object) -> None:
-        _keep_private(address.url.database)
-
     def prepare(connection: Any, _: object) -> None:
         cursor = connection.cursor()
         for pragma in pragmas:
             cursor.execute(pragma)
         cursor.close()
 
-    event.listen(engine.sync_engine, "do_connect", connect)
+    keep_private(engine)
     event.listen(engine.sync_engine, "connect", prepare)
     return engine
 
 
-def _keep_private(path: str | None) -> None:
-    """Make the file readable by its owner only, before SQLite makes it for all; it holds password hashes."""
-    if path is not None:
+def keep_private(engine: AsyncEngine) -> None:
+    """Have a new file made readable by its owner only, before SQLite makes it for all; it holds password hashes."""
+    path = engine.url.database or ""
+
+    def make(*_: object) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+    event.listen(engine.sync_engine, "do_connect", make)
 
 
 def _begin_immediate(connection: Connection) -> None:
