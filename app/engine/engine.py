@@ -21,7 +21,7 @@ from app.engine.door import BAD_REQUEST, TOO_MANY, UNKNOWN_SID, Ask, Door, Refus
 from app.engine.frames import BINARY, close_frame, frame, text_frame
 from app.engine.limits import Limits
 from app.engine.mail import Mail
-from app.engine.polling import Polling
+from app.engine.polling import Polling, answer
 from app.engine.socket import TRANSPORT_CLOSE, Socket
 from app.engine.takeover import TakenOver, accept_key, switch_protocols, take_over
 from app.engine.visitors import Visitor, Visitors
@@ -31,7 +31,6 @@ from app.engine.wheel import TimerWheel
 _log = logging.getLogger(__name__)
 
 _SLOT_S: Final = 0.02
-_UNREAD: Final = (408, 413)
 SERVER_SHUTDOWN: Final = "server shutdown"
 
 
@@ -112,23 +111,30 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # upstream ships no t
                 return self._websocket(request, ask)
             return await self._polling(request, ask)
         except Refused as error:
-            if error.status in _UNREAD:
-                self._abort_soon(request)
+            self._leave_unread(request)
             return refusal(error, self.door.cors(request))
 
-    def _abort_soon(self, request: web.BaseRequest) -> None:
-        """Do not let the rest of a body that was refused arrive at leisure."""
-        if request.transport is not None:
-            self.wheel.after(self.limits.close_timeout_s, request.transport.abort)
+    def _leave_unread(self, request: web.BaseRequest) -> None:
+        """Give a body that nobody will read a moment to arrive, not as long as the HTTP server would."""
+        content, transport = request.content, request.transport
+
+        def end() -> None:
+            if not content.is_eof():
+                if transport is not None:
+                    transport.abort()
+                content.feed_eof()
+
+        if not content.is_eof():
+            self.wheel.after(self.limits.close_timeout_s, end)
 
     async def _polling(self, request: web.Request, ask: Ask) -> web.StreamResponse:
         headers = self.door.cors(request)
         if ask.sid is None:
             socket = self._open(self._admit(request), request)
-            return web.Response(text=self._hello(socket, ["websocket"]), headers=headers)
+            return answer(self._hello(socket, ["websocket"]).encode(), headers)
         last = self._last.pop(ask.sid, None)
-        if last is not None and request.method == "GET":
-            return web.Response(body=last.last, headers=headers)
+        if last is not None and last.last and request.method == "GET":
+            return answer(last.last, headers)
         link = self._session(ask.sid).link
         if not isinstance(link, Polling):
             raise Refused(*BAD_REQUEST)

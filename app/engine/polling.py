@@ -60,7 +60,7 @@ class Polling:
             body = _NOOP if self.socket.upgrading else await self._wait(request)
         if body is None:
             body = self._take(request)
-        return _answer(body, headers)
+        return answer(body, headers)
 
     async def post(self, request: web.BaseRequest, headers: Mapping[str, str]) -> web.StreamResponse:
         """Take a POST's packets, and answer once there is room for more. Raises Refused."""
@@ -82,7 +82,7 @@ class Polling:
         finally:
             self._posting = False
             self._room = None
-        return _answer(b"ok", headers)
+        return answer(b"ok", headers)
 
     def release(self) -> None:
         """End a waiting GET with nothing to say."""
@@ -150,6 +150,9 @@ class Polling:
         if request.transport is None:
             self._abandoned()
             return _NOOP
+        if self.last:
+            last, self.last = self.last, b""
+            return last
         if not outbox or self.socket.link is not self:
             return _NOOP
         return payload(outbox.take(outbox.bytes))
@@ -172,7 +175,10 @@ class Polling:
         except Refused:
             self.socket.refuse("body too large")
             raise
-        except (ConnectionError, web.PayloadAccessError, asyncio.CancelledError):
+        except web.RequestPayloadError:
+            self.socket.refuse("body")
+            raise Refused(*BAD_REQUEST) from None
+        except (ConnectionError, asyncio.CancelledError):
             self._abandoned()
             raise
         return bytes(body)
@@ -197,7 +203,8 @@ def _unbase64(text: str) -> bytes:
         raise Malformed("base64") from None
 
 
-def _answer(body: bytes, headers: Mapping[str, str]) -> web.Response:
+def answer(body: bytes, headers: Mapping[str, str]) -> web.Response:
+    """Build the answer that carries packets."""
     return web.Response(
         body=body, headers={**headers, "Content-Type": "text/plain; charset=UTF-8", "Cache-Control": "no-store"}
     )
