@@ -134,12 +134,13 @@ class Ping(Command, frozen=True):
 
 T = TypeVar("T", bound=Command)
 
-_BOUND = re.compile(r"(?P<length>of length )?(?P<side><=|>=) (?P<bound>\d+)")
-_WORDS = (
-    ("missing required field", "required"),
-    ("contains unknown field", "unknown_field"),
-    ("Expected `", "wrong_type"),
-)
+MAX_ECHO = 64
+"""How much of an unknown field's name is said back."""
+
+_UNKNOWN = "Object contains unknown field `"
+_MISSING = re.compile(r"Object missing required field `(\w+)`")
+_BOUND = re.compile(r"Expected `\w+`(?P<length> of length)? (?P<side><=|>=) (?P<bound>\d{1,20})")
+_WHERE = re.compile(r" - at (?:`key` in )?`\$\.?(?P<path>[^`]*)`\Z")
 
 
 def parse(kind: type[T], raw: object) -> T:
@@ -153,19 +154,25 @@ def parse(kind: type[T], raw: object) -> T:
         return msgspec.convert(raw, kind, strict=True)
     except msgspec.ValidationError as error:
         raise Invalid(_field(str(error))) from None
+    except UnicodeEncodeError:
+        raise AppError("invalid_payload", reason="a lone surrogate") from None
 
 
 def _field(text: str) -> FieldError:
-    """Read the field and its fault out of msgspec's one line, e.g. "Expected `str`, got `int` - at `$.a`"."""
-    what, _, where = text.partition(" - at ")
-    path = where.replace("`", "").removeprefix("key in ").removeprefix("$").lstrip(".")
-    if bound := _BOUND.search(what):
+    """Read the field and its fault out of msgspec's one line, e.g. "Expected `str`, got `int` - at `$.a`".
+
+    What the sender wrote may stand in the line: the name of an unknown field, or a value that is none of the choices.
+    So a line is told by its beginning and its end, never by what is in it.
+    """
+    if text.startswith(_UNKNOWN):
+        return FieldError(text.removeprefix(_UNKNOWN)[:-1][:MAX_ECHO], "unknown_field")
+    if missing := _MISSING.match(text):
+        return FieldError(missing[1], "required")
+    where = _WHERE.search(text)
+    path = where["path"] if where else ""
+    if bound := _BOUND.match(text):
         return _out_of_bounds(path, bound)
-    code = next((code for words, code in _WORDS if words in what and "matching regex" not in what), "invalid")
-    if code in ("required", "unknown_field"):
-        name = what.split("`")[1]
-        path = f"{path}.{name}" if path else name
-    return FieldError(path, code)
+    return FieldError(path, "wrong_type" if text.startswith("Expected `") and ", got `" in text else "invalid")
 
 
 def _out_of_bounds(path: str, bound: re.Match[str]) -> FieldError:
