@@ -30,4 +30,4 @@ class Bucket:
             self.debt = 0
             return 0
         self.debt += 1
-        return max(1, int((1 - self.tokens) / self.per_s * 1000))
+        return int((1 - self.tokens) / self.per_s * 1000) + 1
