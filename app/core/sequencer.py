@@ -72,12 +72,14 @@ class Sequencer:
         """Take many facts, as from the store, and return all that are ready now, in order."""
         return [ready for fact in facts for ready in self.offer(fact)]
 
-    def skip_to(self, channel_id: str, seq: int) -> None:
-        """Go on from behind `seq`; what was missing before it is never handed out here."""
+    def skip_to(self, channel_id: str, seq: int) -> list[Fact]:
+        """Go on from behind `seq` and return what is ready there; what was missing before is never handed out here."""
         position = self._positions.get(channel_id)
-        if position is not None and seq > position.seq:
-            position.seq = seq
-            position.waiting.clear()
+        if position is None or seq <= position.seq:
+            return []
+        position.seq = seq
+        position.waiting = {later: fact for later, fact in position.waiting.items() if later > seq}
+        return _ready(position)
 
     def has_hole(self, channel_id: str) -> bool:
         """Tell whether facts wait for one that has not arrived."""
@@ -98,6 +100,4 @@ def _ready(position: _Position) -> list[Fact]:
     while (fact := position.waiting.pop(position.seq + 1, None)) is not None:
         position.seq = fact.seq
         ready.append(fact)
-    for seq in [seq for seq in position.waiting if seq <= position.seq]:
-        del position.waiting[seq]
     return ready
