@@ -10,7 +10,9 @@ import msgspec
 
 from app.core.ids import ChannelId, SessionId, UserId
 
-Packet = Annotated[bytes, msgspec.Meta(max_length=196_608)]
+MAX_PACKET_BYTES = 1_048_576
+"""No message that the settings let in makes a larger envelope."""
+Packet = Annotated[bytes, msgspec.Meta(max_length=MAX_PACKET_BYTES)]
 Seq = Annotated[int, msgspec.Meta(ge=1, le=2**53 - 1)]
 
 

@@ -12,11 +12,13 @@ NewId = Callable[[str], str]
 """Makes an id of the kind that its prefix names: `new_id("msg")` gives `msg_01J…`."""
 
 ULID = "[0-7][0-9A-HJKMNP-TV-Z]{25}"
+_END = r"$(?!\n)"
+"""Python's `$` alone would let a line break follow; JSON Schema knows no other anchor."""
 
-UserId = Annotated[str, msgspec.Meta(pattern=f"^usr_{ULID}$")]
-ChannelId = Annotated[str, msgspec.Meta(pattern=f"^chn_{ULID}$")]
-MessageId = Annotated[str, msgspec.Meta(pattern=f"^msg_{ULID}$")]
-SessionId = Annotated[str, msgspec.Meta(pattern=f"^ses_{ULID}$")]
+UserId = Annotated[str, msgspec.Meta(pattern=f"^usr_{ULID}{_END}")]
+ChannelId = Annotated[str, msgspec.Meta(pattern=f"^chn_{ULID}{_END}")]
+MessageId = Annotated[str, msgspec.Meta(pattern=f"^msg_{ULID}{_END}")]
+SessionId = Annotated[str, msgspec.Meta(pattern=f"^ses_{ULID}{_END}")]
 
 _ID = re.compile(rf"({'|'.join(PREFIXES)})_{ULID}")
 

@@ -4,7 +4,7 @@ Facts are `noun.verb` in the past tense, commands (in `core.commands`) in the im
 encoded once; nothing downstream parses and writes it again.
 """
 
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -40,6 +40,22 @@ SESSION_REVOKED: Final = "session.revoked"
 SERVER_DRAINING: Final = "server.draining"
 SYNC_REQUIRED: Final = "sync.required"
 CONNECTION_CLOSING: Final = "connection.closing"
+PASSING_FACTS: Final = frozenset(
+    {
+        HELLO,
+        CHANNEL_ADDED,
+        CHANNEL_REMOVED,
+        "read.updated",
+        "typing.updated",
+        "presence.updated",
+        AUTH_EXPIRING,
+        SESSION_REVOKED,
+        SERVER_DRAINING,
+        SYNC_REQUIRED,
+        CONNECTION_CLOSING,
+    }
+)
+"""The facts that have no `seq` and are stored nowhere."""
 
 
 def encode(value: object) -> bytes:
@@ -141,16 +157,37 @@ def subject_of(fact: Fact) -> str:
 
 
 def is_envelope_of(fact: Fact) -> bool:
-    """Tell whether the envelope is JSON that says of itself what the entry says of it."""
+    """Tell whether the envelope is JSON that says of itself what the entry says of it, and whom it is about."""
     try:
-        head = msgspec.json.decode(fact.envelope, type=_Head)
-    except (msgspec.DecodeError, RecursionError):
+        head = _decode(fact.envelope, _Head)
+        if fact.type in (MEMBER_JOINED, MEMBER_LEFT):
+            subject_of(fact)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return False
     return (head.type, head.channel_id, head.seq) == (fact.type, fact.channel_id, fact.seq)
 
 
-class _Head(msgspec.Struct, frozen=True):
+def is_notice_of(kind: str, envelope: bytes) -> bool:
+    """Tell whether the envelope is that of a passing fact of this kind."""
+    try:
+        return kind in PASSING_FACTS and _decode(envelope, _Kind).type == kind
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return False
+
+
+T = TypeVar("T")
+
+
+def _decode(envelope: bytes, kind: type[T]) -> T:
+    """Read a part of an envelope; what is passed over must be UTF-8 too, or every client would hang up over it."""
+    return msgspec.json.decode(envelope.decode(), type=kind)
+
+
+class _Kind(msgspec.Struct, frozen=True):
     type: str
+
+
+class _Head(_Kind, frozen=True):
     channel_id: str
     seq: int
 
