@@ -6,12 +6,13 @@ are refused here as well, because HTTP and sockets are not the only doors.
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from typing import Any
 
 from app.core.errors import FieldError, Invalid
 
 USERNAME = re.compile(r"[\w][\w.-]{1,31}", re.ASCII)
-CHANNEL_NAME = re.compile(r"[^\W_][\w-]{0,63}")
+MAX_CHANNEL_NAME = 64
 MAX_DISPLAY_NAME = 64
 MAX_TOPIC = 250
 MAX_PASSWORD = 1024
@@ -28,11 +29,19 @@ def name_key(name: str) -> str:
 
 
 def _is_printable(text: str) -> bool:
-    return not any(unicodedata.category(char) in ("Cc", "Cs", "Cn", "Zl", "Zp") for char in text)
+    """Tell whether a line holds no controls and no noncharacters.
+
+    Unassigned characters pass: an emoji of next year is unassigned to this year's Python.
+    """
+    return not any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") or _is_noncharacter(char) for char in text)
+
+
+def _is_noncharacter(char: str) -> bool:
+    return ord(char) & 0xFFFE == 0xFFFE or "\ufdd0" <= char <= "\ufdef"
 
 
 def check_username(username: str) -> str:
-    """Return a valid user name: 2 to 32 ASCII letters, digits, `_`, `.`, `-`, the first not a mark.
+    """Return a valid user name: 2 to 32 ASCII letters, digits, `_`, `.`, `-`, the first neither of the last two.
 
     ASCII only, so that no two names look alike.
     """
@@ -50,10 +59,15 @@ def check_display_name(name: str) -> str:
 
 
 def check_channel_name(name: str) -> str:
-    """Return a channel name in NFC: 1 to 64 letters, digits, `_` and `-` of any script, no blanks."""
+    """Return a channel name in NFC: 1 to 64 letters, digits, `_` and `-` of any script, the first no mark.
+
+    The marks of a script that writes its vowels as marks (Hindi, Thai) belong to its letters.
+    """
     name = unicodedata.normalize("NFC", name)
-    if not CHANNEL_NAME.fullmatch(name):
-        raise Invalid(FieldError("name", "invalid", min=1, max=64))
+    kinds = [unicodedata.category(char)[0] for char in name]
+    fits = 1 <= len(name) <= MAX_CHANNEL_NAME and kinds[0] in "LN"
+    if not fits or not all(kind in "LMN" or char in "_-" for char, kind in zip(name, kinds, strict=True)):
+        raise Invalid(FieldError("name", "invalid", min=1, max=MAX_CHANNEL_NAME))
     return name
 
 
@@ -80,26 +94,43 @@ def check_message_text(text: str, max_chars: int) -> str:
         raise Invalid(FieldError("text", "empty"), code="message_empty")
     if len(text) > max_chars:
         raise Invalid(FieldError("text", "too_long", max=max_chars), code="message_too_long")
-    if "\x00" in text or not _encodes(text):
+    if not _is_storable(text):
         raise Invalid(FieldError("text", "invalid"))
     return text
 
 
 def check_data(data: dict[str, Any], encoded_bytes: int, max_bytes: int) -> dict[str, Any]:
-    """Return a message's structured part if its JSON takes at most `max_bytes` and is at most 15 levels deep."""
+    """Return a message's structured part if its JSON takes at most `max_bytes` and is at most 15 levels deep.
+
+    A NUL or a lone surrogate anywhere in it is refused.
+    """
     if encoded_bytes > max_bytes:
         raise Invalid(FieldError("data", "too_long", max=max_bytes), code="message_too_long")
     if not _is_shallow(data, MAX_DATA_DEPTH):
         raise Invalid(FieldError("data", "too_deep", max=MAX_DATA_DEPTH))
+    if not all(_is_storable(text) for text in _texts(data)):
+        raise Invalid(FieldError("data", "invalid"))
     return data
 
 
-def _encodes(text: str) -> bool:
+def _is_storable(text: str) -> bool:
+    """Tell whether every database and every client takes the text: no NUL, no lone surrogate."""
     try:
         text.encode()
     except UnicodeEncodeError:
         return False
-    return True
+    return "\x00" not in text
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for part in (*value.keys(), *value.values()):
+            yield from _texts(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _texts(part)
 
 
 def _is_shallow(value: object, levels: int) -> bool:
