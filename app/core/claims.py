@@ -98,7 +98,7 @@ def claims_from(payload: dict[str, Any], *, issuer: str, audience: str, now_ms: 
 def payload_from(claims: Claims, audience: str) -> dict[str, Any]:
     """Write claims as the payload of a token (RFC 9068 section 2.2)."""
     payload: dict[str, Any] = {
-        **claims.extra,
+        **{name: value for name, value in claims.extra.items() if name not in _OWN},
         "iss": claims.issuer,
         "aud": audience,
         "sub": claims.subject,

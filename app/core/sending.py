@@ -102,7 +102,7 @@ def _store(draft: Draft, known: Known, made: Plan, sent: dict[Key, Sent], now_ms
         raise AppError("channel_archived")
     if not may_post(role):
         raise AppError("channel_read_only")
-    if draft.reply_to and known.reply_channels.get(draft.reply_to) != draft.channel_id:
+    if draft.reply_to is not None and known.reply_channels.get(draft.reply_to) != draft.channel_id:
         raise Invalid(FieldError("reply_to", "not_found"))
     seq = made.heads.get(channel.id, channel.last_seq) + 1
     row = Sent(_message(draft, seq, now_ms), draft.fingerprint)
