@@ -6,6 +6,7 @@ Writing is the loop transport's own `write` until it says that the peer is not r
 """
 
 import asyncio
+import socket
 from typing import TYPE_CHECKING, Final
 
 from app.engine.frames import BINARY, CLOSE, PING, PONG, TEXT, close_frame, frame
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from app.engine.engine import Engine
 
 _RESUME_BYTES: Final = 65536
+_UNSENT_BYTES: Final = 131072
 
 
 class WebSocket(asyncio.Protocol):
@@ -26,20 +28,20 @@ class WebSocket(asyncio.Protocol):
     __slots__ = ("_closing", "_end", "_engine", "_paused", "_reader", "socket", "transport")
     name = "websocket"
 
-    def __init__(self, engine: "Engine", transport: asyncio.Transport, socket: Socket) -> None:
+    def __init__(self, engine: "Engine", transport: asyncio.Transport, session: Socket) -> None:
         self._engine = engine
         self._reader = FrameReader(engine.limits.frame_bytes)
         self._closing = False
         self._paused = False
         self._end: Timer | None = None
         self.transport = transport
-        self.socket = socket
+        self.socket = session
         transport.set_write_buffer_limits(high=0)
+        _bound_kernel(transport)
 
     def adopt(self) -> None:
         """Become the session's transport: what waits for the client is written, then everything new directly."""
-        socket = self.socket
-        socket.link = self
+        self.socket.link = self
         if not self._paused:
             self.resume_writing()
 
@@ -73,23 +75,23 @@ class WebSocket(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Keep what comes in the session's outbox, since the peer does not read."""
         self._paused = True
-        socket = self.socket
-        if socket.link is self and not socket.closed:
-            socket.write = socket.enqueue
+        session = self.socket
+        if session.link is self and not session.closed:
+            session.write = session.enqueue
 
     def resume_writing(self) -> None:
         """Write what waits in the outbox, then directly again."""
         self._paused = False
-        socket = self.socket
-        if socket.link is not self or socket.closed:
+        session = self.socket
+        if session.link is not self or session.closed:
             return
-        outbox = socket.outbox
+        outbox = session.outbox
         while outbox:
             self.transport.write(outbox.take(_RESUME_BYTES))
             if self._paused:
                 return
-        socket.outbox = None
-        socket.write = self.transport.write
+        session.outbox = None
+        session.write = self.transport.write
 
     # what the session calls
 
@@ -175,6 +177,13 @@ class WebSocket(asyncio.Protocol):
             self.socket.refuse(kind, code)
 
 
+def _bound_kernel(transport: asyncio.Transport) -> None:
+    """Let the kernel queue little that is not sent, so that a slow reader's backlog is where it is counted."""
+    raw = transport.get_extra_info("socket")
+    if raw is not None and raw.family in (socket.AF_INET, socket.AF_INET6) and hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
+
+
 class Upgrade(WebSocket):
     """A WebSocket that a polling session is upgrading to: a probe, its answer, then the switch.
 
@@ -183,11 +192,11 @@ class Upgrade(WebSocket):
 
     __slots__ = ("_deadline", "_probed")
 
-    def __init__(self, engine: "Engine", transport: asyncio.Transport, socket: Socket) -> None:
-        super().__init__(engine, transport, socket)
+    def __init__(self, engine: "Engine", transport: asyncio.Transport, session: Socket) -> None:
+        super().__init__(engine, transport, session)
         self._probed = False
         self._deadline = engine.wheel.after(engine.limits.upgrade_timeout_s, self._give_up)
-        socket.upgrading = True
+        session.upgrading = True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Leave the session to its polling transport if the switch has not happened."""

@@ -97,9 +97,7 @@ async def test_the_unregistered_main_namespace_is_refused_and_closed(site, text)
     await site.gone()
 
 
-@pytest.mark.parametrize(
-    "text", ["40/admin,", "40/chat2,{}", "40/" + "a" * 250, "40/" + "a" * 60_000, "40/CHAT,"]
-)
+@pytest.mark.parametrize("text", ["40/admin,", "40/chat2,{}", "40/" + "a" * 250, "40/" + "a" * 60_000, "40/CHAT,"])
 async def test_an_unknown_namespace_closes_and_its_name_is_not_repeated(site, text):
     peer = await site.open()
     peer.send(text)
