@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
+from tests.house import *  # noqa: F403  fixtures
 from tests.nodes import make_node, node  # noqa: F401  fixtures
 from tests.postgres import *  # noqa: F403  fixtures
 

@@ -2,13 +2,13 @@
 
 import asyncio
 import base64
-import binascii
 from typing import TypeVar
 
 from aiohttp import web
 
 from app.core.commands import Command, parse
 from app.core.errors import AppError, FieldError, Invalid
+from app.core.ids import is_id
 from app.engine import strict_json
 
 BODY_TIMEOUT_S = 10.0
@@ -43,8 +43,10 @@ async def read_optional(request: web.Request, kind: type[T]) -> T:
 def query(request: web.Request, *names: str) -> dict[str, str]:
     """Take the query's parameters, refusing any that is not named here."""
     for name in request.query:
-        if name not in names or len(request.query.getall(name)) > 1:
+        if name not in names:
             raise Invalid(FieldError(name, "unknown_field"))
+        if len(request.query.getall(name)) > 1:
+            raise Invalid(FieldError(name, "repeated"))
     return dict(request.query)
 
 
@@ -66,14 +68,20 @@ def limit(raw: dict[str, str]) -> int:
     return whole(raw, "limit", least=1, most=MAX_LIMIT) or DEFAULT_LIMIT
 
 
-def cursor(raw: dict[str, str]) -> str | None:
-    """Open a `cursor` that a list gave out. Raises `AppError("cursor_invalid")`."""
+def cursor(raw: dict[str, str], prefix: str) -> str | None:
+    """Open a `cursor` that a list gave out, over things whose ids have this prefix.
+
+    Raises `AppError("cursor_invalid")`.
+    """
     if "cursor" not in raw:
         return None
     try:
-        return base64.urlsafe_b64decode(raw["cursor"].encode("ascii")).decode("ascii")
-    except (ValueError, binascii.Error):
+        after = base64.b64decode(raw["cursor"], altchars=b"-_", validate=True).decode("ascii")
+    except ValueError:
         raise AppError("cursor_invalid") from None
+    if not is_id(after, prefix):
+        raise AppError("cursor_invalid", reason="no id in it")
+    return after
 
 
 def next_cursor(after: str | None) -> str | None:

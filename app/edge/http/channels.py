@@ -53,7 +53,7 @@ class ChannelRoutes:
         if raw.get("discover", "false") not in ("true", "false"):
             raise Invalid(FieldError("discover", "wrong_type"))
         find = self.channels.discover if raw.get("discover") == "true" else self.channels.mine
-        page = await find(claims, bodies.limit(raw), bodies.cursor(raw))
+        page = await find(claims, bodies.limit(raw), bodies.cursor(raw, "chn"))
         items = [wire.channel_json(membership) for membership in page.items]
         return web.json_response({"items": items, "next_cursor": bodies.next_cursor(page.next_after)})
 
@@ -64,7 +64,8 @@ class ChannelRoutes:
     async def members(self, request: web.Request, claims: Claims) -> web.Response:
         """List who is in a channel."""
         raw = bodies.query(request, "limit", "cursor")
-        page = await self.channels.members_of(claims, request.match_info["id"], bodies.limit(raw), bodies.cursor(raw))
+        after = bodies.cursor(raw, "usr")
+        page = await self.channels.members_of(claims, request.match_info["id"], bodies.limit(raw), after)
         items = [wire.member_json(member) for member in page.items]
         return web.json_response({"items": items, "next_cursor": bodies.next_cursor(page.next_after)})
 
