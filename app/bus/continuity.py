@@ -18,6 +18,7 @@ REWOUND = "rewound"
 TRIMMED = "trimmed"
 FAILOVER = "failover"
 DROPPED = "dropped"
+LATE = "late"
 
 
 def parse_id(raw: bytes) -> Id:

@@ -49,8 +49,8 @@ class Log:
 
     Delivery: the entries of one node arrive at every node in the order in which they were appended; all nodes hear
     one order. An entry may arrive more than once after a fault. What may have been lost is told by `on_gap`, with
-    "wiped", "rewound", "trimmed", "failover" (the server restarted or changed) or "dropped" (some node's queue
-    overflowed) as the reason. Both callbacks run in the reader's task and must not block; what they raise is logged.
+    "wiped", "rewound", "trimmed", "failover" (the server restarted or changed), "late" (it was away when this node
+    started) or "dropped" (some node's queue overflowed) as the reason. Both callbacks run in the reader's task and must not block; what they raise is logged.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class Log:
         """Read and publish until cancelled, then close both connections; entries that still wait stay unsent."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._keep("reader", self._reader.run))
-            tasks.create_task(self._keep("publisher", self._publisher.run))
+            tasks.create_task(self._keep("publisher", self._publish))
 
     def health(self) -> LogHealth:
         """Return the state of the log as this node sees it now."""
@@ -143,6 +143,11 @@ class Log:
         troubles = self._reader.trouble, self._publisher.trouble
         now = [trouble.last_error for trouble in troubles if trouble.failing]
         return next(filter(None, [*now, *(trouble.last_error for trouble in troubles), self._crash]), None)
+
+    async def _publish(self) -> None:
+        """Publish once the reader has its place: a node hears all that it says itself."""
+        await self._reader.positioned.wait()
+        await self._publisher.run()
 
     async def _keep(self, part: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Start a part again whenever it ends, for whatever reason: on its own it never should."""

@@ -14,7 +14,7 @@ from redis.exceptions import ResponseError
 
 from app.bus.backoff import Backoff
 from app.bus.connection import Line, line, refused
-from app.bus.continuity import DROPPED, REMEMBERED, START, TRIMMED, Place, Snapshot, format_id, parse_id
+from app.bus.continuity import DROPPED, LATE, REMEMBERED, START, TRIMMED, Place, Snapshot, format_id, parse_id
 from app.bus.trouble import FAILURES, Trouble
 
 READ_ENTRIES = 256
@@ -91,6 +91,8 @@ class Reader:
         seen = await self._snapshot(wire, server)
         if self.place is None:
             self.place = Place(seen)
+            if self.trouble.failures:
+                self._tell_gap(LATE)
         elif reason := self.place.missed(seen):
             await self._resume(wire, self.place, reason, seen)
         else:
