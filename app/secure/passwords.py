@@ -50,7 +50,7 @@ class Passwords:
         """
         candidate = self._prehash(password)
         found = await self._run(lambda: _check(candidate, stored.encode() if stored else self._nobody))
-        return found and stored is not None
+        return found and bool(stored)
 
     def _prehash(self, password: str) -> bytes:
         digest = hmac.digest(self._pepper, password.encode("utf-8", "surrogatepass"), hashlib.sha384)
