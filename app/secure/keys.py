@@ -12,10 +12,13 @@ from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt.algorithms import get_default_algorithms
 
 ALGORITHMS = ("EdDSA", "ES256", "RS256", "HS256")
-_PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+MIN_RSA_BITS = 2048
+_CURVES = {"EdDSA": ("Ed25519", "Ed448"), "ES256": ("P-256",)}
+_PUBLIC_MEMBERS = frozenset({"kty", "crv", "x", "y", "n", "e", "alg", "kid"})
 _THUMBPRINT_MEMBERS = {"OKP": ("crv", "kty", "x"), "EC": ("crv", "kty", "x", "y"), "RSA": ("e", "kty", "n")}
 
 
@@ -56,8 +59,9 @@ def ring_from_seed(seed: bytes) -> KeyRing:
 def ring_from_jwks(text: str) -> KeyRing:
     """Read a ring from a JWK set with private keys.
 
-    Raises ValueError that says what is wrong: not a set, an algorithm outside of `ALGORITHMS`, a shared secret of
-    under 32 bytes, two keys of one `kid`, none that signs.
+    Raises ValueError that says what is wrong: not a set, an algorithm outside of `ALGORITHMS` or a curve that is
+    none of its own, a shared secret of under 32 bytes, an RSA key of under 2048 bits, two keys of one `kid`, none that
+    signs.
     """
     try:
         raw = json.loads(text)
@@ -76,16 +80,23 @@ def _key(jwk: dict[str, Any]) -> Key:
     algorithm = jwk["alg"]
     if algorithm not in ALGORITHMS:
         raise ValueError(f"has an algorithm that is not one of {', '.join(ALGORITHMS)}")
+    if jwk.get("crv") not in _CURVES.get(algorithm, (None,)):
+        raise ValueError(f"has a curve that is not one of {algorithm}")
     secret = jwk["kty"] == "oct"
     if secret and len(base64.urlsafe_b64decode(jwk["k"] + "==")) < 32:
         raise ValueError("has a shared secret of under 32 bytes")
-    public = {name: value for name, value in jwk.items() if name not in _PRIVATE_MEMBERS}
+    public = {name: value for name, value in jwk.items() if name in _PUBLIC_MEMBERS}
     kid = jwk.get("kid") or _thumbprint(jwk)
+    if not isinstance(kid, str):
+        raise ValueError("has a kid that is no string")  # noqa: TRY004 (the value is bad, not the call)
     can_sign = secret or "d" in jwk
+    verifying = jwt.PyJWK(jwk if secret else public, algorithm).key
+    if isinstance(verifying, RSAPublicKey) and verifying.key_size < MIN_RSA_BITS:
+        raise ValueError(f"has an RSA key of under {MIN_RSA_BITS} bits")
     return Key(
         kid=kid,
         algorithm=algorithm,
-        verifying=jwt.PyJWK(jwk if secret else public, algorithm).key,
+        verifying=verifying,
         signing=jwt.PyJWK(jwk, algorithm).key if can_sign else None,
         public_jwk=None if secret else {**public, "kid": kid, "use": "sig"},
     )
