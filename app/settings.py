@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 Network = IPv4Network | IPv6Network
 DAY_S = 86_400
+_PORTS = {"http": 80, "https": 443}
 
 
 class SettingsError(Exception):
@@ -34,9 +35,13 @@ def setting(
     secret: bool = False,
     production: Any = None,
     least: float | None = None,
+    most: float | None = None,
 ) -> Any:
-    """Declare one setting: default, help, unit, whether it is secret, its default in production, its least value."""
-    about = {"help": text, "unit": unit, "secret": secret, "production": production, "least": least}
+    """Declare one setting: default, help, unit, whether it is secret, its default in production, its bounds.
+
+    The least value of a text is its least length in bytes.
+    """
+    about = {"help": text, "unit": unit, "secret": secret, "production": production, "least": least, "most": most}
     return field(default=default, metadata=about, repr=not secret)
 
 
@@ -48,7 +53,7 @@ class Settings:
         "development", "production turns the safety checks into refusals to start"
     )
     host: str = setting("127.0.0.1", "address to listen on", production="0.0.0.0")
-    port: int = setting(8000, "port to listen on; 0 takes a free one", least=0)
+    port: int = setting(8000, "port to listen on; 0 takes a free one", least=0, most=65_535)
     workers: int = setting(1, "processes that share the port; WEB_CONCURRENCY is read as well", least=1)
     database_url: str | None = setting(
         None, "sqlite:///…, postgres://… or postgresql://…; not set: SQLite in DATA_DIR", secret=True
@@ -67,20 +72,22 @@ class Settings:
         (), "networks whose X-Forwarded-For and -Proto are believed, with commas between"
     )
     secret_key: str | None = setting(
-        None, "root of all keys, at least 32 bytes; not set: made in DATA_DIR in development", secret=True
+        None, "root of all keys, at least 32 bytes; not set: made in DATA_DIR in development", secret=True, least=32
     )
     jwt_keys: str | None = setting(None, "JWK set of signing keys; not set: derived from SECRET_KEY", secret=True)
     jwt_issuer: str = setting("heliograph", "`iss` of the tokens made and taken here")
     jwt_audience: str = setting("heliograph", "`aud` of the tokens made and taken here")
-    trusted_issuers: str | None = setting(None, "other issuers whose tokens are taken; this version takes none")
-    access_ttl_s: int = setting(600, "lifetime of an access token", unit="s", least=10)
+    trusted_issuers: str | None = setting(
+        None, "other issuers whose tokens are taken; this version takes none", secret=True
+    )
+    access_ttl_s: int = setting(600, "lifetime of an access token", unit="s", least=10, most=DAY_S)
     refresh_idle_s: int = setting(30 * DAY_S, "a session ends when not refreshed for so long", unit="s", least=60)
     refresh_max_s: int = setting(90 * DAY_S, "a session ends at this age", unit="s", least=60)
     expiry_grace_s: float = setting(15.0, "a socket whose token expired waits so long for a new one", unit="s", least=0)
-    jwt_leeway_s: int = setting(5, "difference of clocks that is forgiven", unit="s", least=0)
+    jwt_leeway_s: int = setting(5, "difference of clocks that is forgiven", unit="s", least=0, most=300)
     registration: Literal["open", "invite", "closed"] = setting("open", "who may register", production="closed")
-    password_min: int = setting(12, "least length of a password", unit="characters", least=8)
-    bcrypt_cost: int = setting(12, "work factor of password hashes; each step doubles the time", least=4)
+    password_min: int = setting(12, "least length of a password", unit="characters", least=8, most=1024)
+    bcrypt_cost: int = setting(12, "work factor of password hashes; each step doubles the time", least=4, most=16)
     transports: tuple[str, ...] = setting(
         ("websocket", "polling"),
         "Socket.IO transports; polling needs one process or sticky routing",
@@ -90,8 +97,8 @@ class Settings:
     ping_timeout_s: float = setting(15.0, "a socket that answers no ping for so long is closed", unit="s", least=1)
     connect_timeout_s: float = setting(10.0, "from the open transport to an accepted CONNECT", unit="s", least=0.1)
     max_frame_bytes: int = setting(65_536, "largest frame or request body", unit="bytes", least=1024)
-    max_text_chars: int = setting(4000, "longest message", unit="characters", least=1)
-    max_data_bytes: int = setting(16_384, "largest `data` of a message, as JSON", unit="bytes", least=2)
+    max_text_chars: int = setting(4000, "longest message", unit="characters", least=1, most=100_000)
+    max_data_bytes: int = setting(16_384, "largest `data` of a message, as JSON", unit="bytes", least=2, most=262_144)
     commands_per_s: float = setting(30.0, "commands that a socket may send for long", unit="1/s", least=0.1)
     commands_burst: int = setting(60, "commands that a socket may send at once", least=1)
     sockets_per_user: int = setting(20, "open sockets of one user on one node", least=1)
@@ -136,20 +143,25 @@ def from_env(environ: Mapping[str, str] | None = None) -> Settings:
     faults: list[str] = []
     production = environ.get("ENVIRONMENT") == "production"
     for name, about in describe():
-        raw = environ.get(name) or (environ.get("WEB_CONCURRENCY") if name == "WORKERS" else None)
-        if not raw:
-            default = about.metadata["production"] if production else None
-            values[about.name] = about.default if default is None else default
-            continue
+        default = about.metadata["production"] if production else None
+        values[about.name] = about.default if default is None else default
+        source = "WEB_CONCURRENCY" if name == "WORKERS" and not environ.get(name) else name
         try:
-            values[about.name] = _convert(about, raw)
+            if raw := environ.get(source):
+                values[about.name] = _convert(about, raw)
         except ValueError as error:
-            faults.append(f"{name}: {error}")
-    if not faults:
-        faults = [*_faults(values), *(_unsafe(values) if production else ())]
+            faults.append(f"{source}: {error}")
+    # In the place of a value that could not be read stands its default, of which nothing is said.
+    unread = {_name(fault) for fault in faults}
+    faults += [fault for fault in _faults(values) if _name(fault) not in unread]
+    faults += [fault for fault in _unsafe(values) if _name(fault) not in unread] if production else []
     if faults:
         raise SettingsError(faults)
     return Settings(**values)
+
+
+def _name(fault: str) -> str:
+    return fault.partition(":")[0]
 
 
 def describe() -> Iterator[tuple[str, Field[Any]]]:
@@ -158,7 +170,7 @@ def describe() -> Iterator[tuple[str, Field[Any]]]:
 
 
 def _convert(about: Field[Any], raw: str) -> Any:
-    kind, least = typing.get_type_hints(Settings)[about.name], about.metadata["least"]
+    kind = typing.get_type_hints(Settings)[about.name]
     if isinstance(kind, types.UnionType):
         kind = typing.get_args(kind)[0]
     if typing.get_origin(kind) is Literal:
@@ -168,8 +180,17 @@ def _convert(about: Field[Any], raw: str) -> Any:
     if kind is bool:
         return _one_of(raw.lower(), ("true", "false", "1", "0")) in ("true", "1")
     if kind in (int, float):
-        return _number(raw, kind, least)
+        return _number(raw, kind, about.metadata["least"], about.metadata["most"])
+    if len(_in_utf8(raw)) < (about.metadata["least"] or 0):
+        raise ValueError(f"must have at least {about.metadata['least']} bytes; make one with: openssl rand -base64 48")
     return kind(raw)
+
+
+def _in_utf8(raw: str) -> bytes:
+    try:
+        return raw.encode()
+    except UnicodeEncodeError:
+        raise ValueError("is not UTF-8") from None
 
 
 def _one_of(raw: str, choices: tuple[str, ...]) -> str:
@@ -178,20 +199,23 @@ def _one_of(raw: str, choices: tuple[str, ...]) -> str:
     return raw
 
 
-def _number(raw: str, kind: type[int] | type[float], least: float | None) -> float:
+def _number(raw: str, kind: type[int] | type[float], least: float, most: float | None) -> float:
     try:
         value = kind(raw)
     except ValueError:
         raise ValueError(f"must be {'a whole number' if kind is int else 'a number'}, not {raw!r}") from None
-    if not value < float("inf") or (least is not None and value < least):
+    if not least <= value < float("inf"):
         raise ValueError(f"must be at least {least}, not {raw}")
+    if most is not None and value > most:
+        raise ValueError(f"must be at most {most}, not {raw}")
     return value
 
 
 def _faults(values: Mapping[str, Any]) -> Iterator[str]:
     yield from _bad_url("DATABASE_URL", values["database_url"], ("sqlite", "postgres", "postgresql"))
     yield from _bad_url("REDIS_URL", values["redis_url"], ("redis", "rediss", "valkey", "valkeys", "unix"))
-    yield from _bad_url("PUBLIC_URL", values["public_url"], ("http", "https"))
+    if values["public_url"] and not _origin(values["public_url"]):
+        yield "PUBLIC_URL: must be an address such as https://chat.example.com"
     for origin in values["allowed_origins"]:
         if origin != "*" and _origin(origin) != origin:
             yield f"ALLOWED_ORIGINS: {origin!r} is not an origin such as https://app.example.com"
@@ -202,16 +226,16 @@ def _faults(values: Mapping[str, Any]) -> Iterator[str]:
             yield f"TRUSTED_PROXIES: {network!r} is not a network such as 10.0.0.0/8"
     if unknown := set(values["transports"]) - {"websocket", "polling"}:
         yield f"TRANSPORTS: {', '.join(sorted(unknown))} is not one of websocket, polling"
+    if not values["transports"]:
+        yield "TRANSPORTS: names none; give websocket, polling or both"
     if (values["tls_cert"] is None) != (values["tls_key"] is None):
         yield "TLS_CERT and TLS_KEY: set both or none"
     if values["trusted_issuers"]:
         yield "TRUSTED_ISSUERS: this version takes tokens of its own issuer only; unset it"
-    if values["bcrypt_cost"] > 16:
-        yield "BCRYPT_COST: over 16 a sign-in takes longer than a request may"
 
 
 def _unsafe(values: Mapping[str, Any]) -> Iterator[str]:
-    if not values["secret_key"]:
+    if values["secret_key"] is None:
         yield "SECRET_KEY: must be set in production; make one with: openssl rand -base64 48"
     if values["public_url"] and not values["public_url"].startswith("https://"):
         yield "PUBLIC_URL: must be https:// in production"
@@ -225,13 +249,21 @@ def _unsafe(values: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _bad_url(name: str, url: str | None, schemes: tuple[str, ...]) -> Iterator[str]:
-    if url and urlsplit(url).scheme not in schemes:
+    if url is not None and url.partition("://")[0] not in schemes:
         yield f"{name}: must start with one of {', '.join(f'{scheme}://' for scheme in schemes)}"
 
 
 def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}".lower() if parts.scheme in ("http", "https") else ""
+    """Give the origin of a URL as browsers write it (RFC 6454, 6.2); empty where it has none."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return ""
+    if parts.scheme not in _PORTS or not host or "*" in host:
+        return ""
+    host = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{host}" if port in (None, _PORTS[parts.scheme]) else f"{parts.scheme}://{host}:{port}"
 
 
 def table(settings: Settings) -> Iterator[tuple[str, str, str, str, str]]:
