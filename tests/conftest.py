@@ -8,7 +8,7 @@ import pytest
 from tests.house import *  # noqa: F403  fixtures
 from tests.nodes import make_node, node  # noqa: F401  fixtures
 from tests.postgres import *  # noqa: F403  fixtures
-
+from tests.valkey import *  # noqa: F403  fixtures
 
 
 @pytest.fixture

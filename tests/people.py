@@ -3,14 +3,20 @@
 import asyncio
 import json
 import uuid
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import aiohttp
 
 from tests.helpers import eventually
-from tests.nodes import PASSWORD, Node
+from tests.nodes import PASSWORD
 
 TIMEOUT = aiohttp.ClientTimeout(total=20)
+
+
+class Served(Protocol):
+    """Wherever a node serves: in a process of its own or in this one."""
+
+    url: str
 
 
 class Answer:
@@ -30,7 +36,7 @@ class Answer:
 class Person:
     """Somebody signed in at one node."""
 
-    def __init__(self, node: Node, http: aiohttp.ClientSession, granted: dict[str, Any]) -> None:
+    def __init__(self, node: Served, http: aiohttp.ClientSession, granted: dict[str, Any]) -> None:
         self.node = node
         self.http = http
         self.id: str = granted["user"]["id"]
@@ -39,14 +45,14 @@ class Person:
         self.refresh_token: str = granted.get("refresh_token", "")
 
     @classmethod
-    async def registers(cls, node: Node, http: aiohttp.ClientSession, name: str = "ana") -> Self:
+    async def registers(cls, node: Served, http: aiohttp.ClientSession, name: str = "ana") -> Self:
         """Register under a name that nobody has."""
         body = {"username": f"{name}-{uuid.uuid4().hex[:8]}", "password": PASSWORD, "refresh_in": "body"}
         answer = await call(http, "POST", f"{node.url}/v1/auth/register", json=body)
         assert answer.status == 201, answer.body
         return cls(node, http, answer.body)
 
-    def at(self, node: Node) -> "Person":
+    def at(self, node: Served) -> "Person":
         """Be the same person at another node."""
         granted = {"user": {"id": self.id, "username": self.username}, "access_token": self.token}
         return Person(node, self.http, {**granted, "refresh_token": self.refresh_token})
@@ -113,7 +119,7 @@ class Wire:
         self._reader = asyncio.create_task(self._read())
 
     @classmethod
-    async def opens(cls, http: aiohttp.ClientSession, node: Node, **options: Any) -> Self:
+    async def opens(cls, http: aiohttp.ClientSession, node: Served, **options: Any) -> Self:
         """Open the transport without connecting to a namespace."""
         url = f"{node.url}/socket.io/?EIO=4&transport=websocket"
         return cls(await http.ws_connect(url, **options))

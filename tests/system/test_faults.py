@@ -18,16 +18,16 @@ HEAL_S = 20.0
 
 
 @pytest.fixture
-async def fleet(make_node: MakeNode, sqlite_url: str, own_valkey: Valkey) -> tuple[Node, Node]:
+async def fleet(make_node: MakeNode, sqlite_url: str, faulty_valkey: Valkey) -> tuple[Node, Node]:
     """Run two nodes on a Valkey that a test may break."""
-    shared = {"DATABASE_URL": sqlite_url, "REDIS_URL": own_valkey.url}
+    shared = {"DATABASE_URL": sqlite_url, "REDIS_URL": faulty_valkey.url}
     first = await make_node(**shared).start()
     return first, await make_node(**shared).start()
 
 
 @pytest.mark.parametrize("fault", ["killed", "frozen"])
 async def test_redis_away_sends_are_acked_and_delivered_in_order_when_it_is_back(
-    fleet: tuple[Node, Node], own_valkey: Valkey, http: aiohttp.ClientSession, fault: str
+    fleet: tuple[Node, Node], faulty_valkey: Valkey, http: aiohttp.ClientSession, fault: str
 ) -> None:
     ana, bo = await Person.registers(fleet[0], http, "ana"), await Person.registers(fleet[1], http, "bo")
     channel = await ana.creates()
@@ -35,11 +35,11 @@ async def test_redis_away_sends_are_acked_and_delivered_in_order_when_it_is_back
     here, there = await ana.connects(), await bo.connects()
     await ana.posts(channel, "before")
 
-    own_valkey.kill() if fault == "killed" else own_valkey.freeze()
+    faulty_valkey.kill() if fault == "killed" else faulty_valkey.freeze()
     acked = [await ana.posts(channel, f"meanwhile {n}") for n in range(10)]
     acked += [await bo.posts(channel, f"also {n}") for n in range(10)]
     await eventually(lambda: redis_is_away(fleet[0]), HEAL_S)
-    own_valkey.start() if fault == "killed" else own_valkey.thaw()
+    faulty_valkey.start() if fault == "killed" else faulty_valkey.thaw()
     acked.append(await ana.posts(channel, "after"))
 
     for wire in (here, there):
@@ -51,7 +51,7 @@ async def test_redis_away_sends_are_acked_and_delivered_in_order_when_it_is_back
 
 
 async def test_wiped_log_is_noticed_and_filled_from_the_store(
-    fleet: tuple[Node, Node], own_valkey: Valkey, http: aiohttp.ClientSession
+    fleet: tuple[Node, Node], faulty_valkey: Valkey, http: aiohttp.ClientSession
 ) -> None:
     ana, bo = await Person.registers(fleet[0], http, "ana"), await Person.registers(fleet[1], http, "bo")
     channel = await ana.creates()
@@ -60,24 +60,24 @@ async def test_wiped_log_is_noticed_and_filled_from_the_store(
 
     for number in range(5):
         await ana.posts(channel, str(number))
-        own_valkey.command("FLUSHALL")
+        faulty_valkey.run("FLUSHALL")
 
     await eventually(lambda: len(there.of("message.created")) == 5, HEAL_S)
     assert seqs(there) == list(range(2, 7))
 
 
 async def test_message_of_a_node_that_died_before_it_told_anyone_still_arrives(
-    fleet: tuple[Node, Node], own_valkey: Valkey, http: aiohttp.ClientSession
+    fleet: tuple[Node, Node], faulty_valkey: Valkey, http: aiohttp.ClientSession
 ) -> None:
     ana, bo = await Person.registers(fleet[0], http, "ana"), await Person.registers(fleet[1], http, "bo")
     channel = await ana.creates()
     await bo.joins(channel)
     there = await bo.connects()
 
-    own_valkey.freeze()
+    faulty_valkey.freeze()
     await ana.posts(channel, "committed, told nobody")
     await fleet[0].kill()
-    own_valkey.thaw()
+    faulty_valkey.thaw()
 
     fact = await eventually(lambda: there.of("message.created"), HEAL_S)
     assert fact[0]["data"]["message"]["text"] == "committed, told nobody"
