@@ -82,20 +82,29 @@ class Accounts:
         if user is None or not matches or user.suspended_at_ms is not None:
             raise Unauthenticated("suspended" if matches else "unknown name" if user is None else "wrong password")
         async with self.database.transaction() as conn:
+            if await store.credentials(conn, key) != found:
+                raise Unauthenticated("changed while the password was checked")
             return await self.sessions.start(conn, user, ip=ip, device_name=command.device_name)
 
     async def change_password(self, claims: Claims, command: ChangePassword, *, ip: str) -> Grant:
-        """Replace the caller's password and end every session; the caller goes on in a new one."""
+        """Replace the caller's password and end every session; the caller goes on in a new one.
+
+        All of it happens or nothing. Raises `Unauthenticated` for a wrong current password, which counts as a sign-in
+        does, `Invalid`, `RateLimited`, `Unavailable`.
+        """
         user = await self.get(claims.subject)
+        key = name_key(user.username)
+        self.throttles.login_account.take(f"login:{key}")
         async with self.database.reading() as conn:
-            found = await store.credentials(conn, name_key(user.username))
+            found = await store.credentials(conn, key)
         if not await self.passwords.matches(command.current_password, found[1] if found else None):
             raise Unauthenticated("wrong current password")
-        hashed = await self.passwords.hash(self._check_password(command.new_password, user.username))
+        hashed = await self.passwords.hash(self._check_password(command.new_password, user.username, "new_password"))
         async with self.database.transaction() as conn:
             await store.set_password(conn, user.id, hashed)
             grant = await self.sessions.start(conn, user, ip=ip, device_name=None)
-        await self.sessions.end_all(user.id, "password_changed", except_id=grant.session_id)
+            ended = await self.sessions.revoke_all(conn, user.id, "password_changed", except_id=grant.session_id)
+        self.outbox.publish(ended)
         return grant
 
     async def get(self, user_id: str) -> User:
@@ -125,8 +134,9 @@ class Accounts:
         user = await self._named(username)
         async with self.database.transaction() as conn:
             await store.set_suspended(conn, user.id, self.clock() if suspended else None)
-        if suspended:
-            await self.sessions.end_all(user.id, "suspended")
+            ended = await self.sessions.revoke_all(conn, user.id, "suspended") if suspended else None
+        if ended is not None:
+            self.outbox.publish(ended)
         return await self.get(user.id)
 
     async def _named(self, username: str) -> User:
@@ -150,9 +160,9 @@ class Accounts:
             raise Invalid(FieldError(f"roles.{unknown.pop()}", "invalid"))
         return roles
 
-    def _check_password(self, password: str, username: str) -> str:
+    def _check_password(self, password: str, username: str, path: str = "password") -> str:
         if len(password) < self.password_min:
-            raise Invalid(FieldError("password", "too_short", min=self.password_min), code="password_too_weak")
+            raise Invalid(FieldError(path, "too_short", min=self.password_min), code="password_too_weak")
         if name_key(username) in name_key(password) and len(password) < 2 * len(username):
-            raise Invalid(FieldError("password", "contains_username"), code="password_too_weak")
+            raise Invalid(FieldError(path, "contains_username"), code="password_too_weak")
         return password

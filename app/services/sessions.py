@@ -120,7 +120,7 @@ class Sessions:
             if verdict == "reuse":
                 await store.revoke(conn, session.id, user.id, now_ms, "refresh_token_reused")
         if verdict == "reuse":
-            self._tell_ended(user.id, "refresh_token_reused", session_id=session.id)
+            self._tell_ended(user.id, "refresh_token_reused", session.id)
         raise Unauthenticated(f"refresh token: {verdict}")
 
     async def list_for(self, claims: Claims) -> list[Session]:
@@ -133,20 +133,22 @@ class Sessions:
         async with self.database.transaction() as conn:
             if not await store.revoke(conn, session_id, claims.subject, self.clock(), "signed_out"):
                 raise NotFound(session_id)
-        self._tell_ended(claims.subject, "signed_out", session_id=session_id)
+        self._tell_ended(claims.subject, "signed_out", session_id)
 
     async def end_all(self, user_id: str, reason: str, *, except_id: str | None = None) -> None:
         """End all sessions of a user, but for one where `except_id` names it."""
         async with self.database.transaction() as conn:
-            await store.revoke_all(conn, user_id, self.clock(), reason, except_id)
-        self._tell_ended(user_id, reason, except_id=except_id)
+            ended = await self.revoke_all(conn, user_id, reason, except_id=except_id)
+        self.outbox.publish(ended)
 
-    def _tell_ended(
-        self, user_id: str, reason: str, *, session_id: str | None = None, except_id: str | None = None
-    ) -> None:
-        self.outbox.publish(
-            Ended(user_id=user_id, reason=reason, at_ms=self.clock(), session_id=session_id, except_id=except_id)
-        )
+    async def revoke_all(self, conn: Connection, user_id: str, reason: str, *, except_id: str | None = None) -> Ended:
+        """End all sessions of a user within the caller's transaction; what it returns is to be published after it."""
+        now_ms = self.clock()
+        await store.revoke_all(conn, user_id, now_ms, reason, except_id)
+        return Ended(user_id=user_id, reason=reason, at_ms=now_ms, except_id=except_id)
+
+    def _tell_ended(self, user_id: str, reason: str, session_id: str) -> None:
+        self.outbox.publish(Ended(user_id=user_id, reason=reason, at_ms=self.clock(), session_id=session_id))
 
     async def _hand_out(
         self, conn: Connection, user: User, session: Session, token: str, now_ms: int, *, stored: bool = False

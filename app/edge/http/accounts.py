@@ -57,6 +57,8 @@ class AccountRoutes:
 
     async def refresh(self, request: web.Request) -> web.Response:
         """Exchange a refresh token; the answer puts the next one where this one was."""
+        if request.content_type != "application/json":
+            require_own_page(request, self.is_allowed)  # no token in the body, so the cookie is meant
         command = await read_optional(request, Refresh)
         token = command.refresh_token
         if token is None:
