@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ScalarSelect, Select, and_, bindparam, case, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, bindparam, case, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.errors import AppError, FieldError
@@ -43,14 +43,14 @@ def _unread() -> ScalarSelect[int]:
     )
 
 
-_MEMBERSHIP = (
-    select(*_CHANNEL, members.c.role, func.coalesce(members.c.last_read_seq, 0), _unread())
-    .select_from(channels)
-    .outerjoin(members, and_(members.c.channel_id == channels.c.id, members.c.user_id == bindparam("user_id")))
-)
-_GET_FOR = _MEMBERSHIP.where(
+_IS_MINE = and_(members.c.channel_id == channels.c.id, members.c.user_id == bindparam("user_id"))
+_MEMBERSHIP = select(*_CHANNEL, members.c.role, func.coalesce(members.c.last_read_seq, 0), _unread())
+_MINE = _MEMBERSHIP.select_from(members.join(channels, _IS_MINE))
+_VISIBLE = _MEMBERSHIP.select_from(channels.outerjoin(members, _IS_MINE))
+_GET_FOR = _VISIBLE.where(
     channels.c.id == bindparam("channel_id"), or_(members.c.user_id.is_not(None), channels.c.kind == "public")
 )
+_DISCOVER = _VISIBLE.where(channels.c.kind == "public", channels.c.archived_at.is_(None))
 _LOCK = select(*_CHANNEL).where(channels.c.id.in_(_GIVEN_IDS)).order_by(channels.c.id).with_for_update(key_share=True)
 _ADVANCE = update(channels).where(channels.c.id == bindparam("channel_id")).values(last_seq=bindparam("seq"))
 _HEADS = select(channels.c.id, channels.c.last_seq).where(channels.c.id.in_(_GIVEN_IDS))
@@ -87,13 +87,12 @@ async def list_for(conn: AsyncConnection, user_id: str, limit: int, after: str |
 
     `after` is the id of the last channel of the page before, None for the first.
     """
-    return await _page(conn, _MEMBERSHIP.where(members.c.user_id == user_id), user_id, limit, after)
+    return await _page(conn, _MINE, func.coalesce(channels.c.name_key, ""), user_id, limit, after)
 
 
 async def discover(conn: AsyncConnection, user_id: str, limit: int, after: str | None) -> list[Membership]:
     """List the public channels that are in use, the user's own too; arguments and order as in `list_for`."""
-    public = _MEMBERSHIP.where(channels.c.kind == "public", channels.c.archived_at.is_(None))
-    return await _page(conn, public, user_id, limit, after)
+    return await _page(conn, _DISCOVER, channels.c.name_key, user_id, limit, after)
 
 
 async def lock(conn: AsyncConnection, channel_ids: Collection[str]) -> dict[str, Channel]:
@@ -118,15 +117,13 @@ async def heads(conn: AsyncConnection, channel_ids: Collection[str]) -> dict[str
     return {channel_id: last_seq for channel_id, last_seq in rows}  # noqa: C416 (rows are not the pairs that dict() takes)
 
 
-async def _page(
-    conn: AsyncConnection, wanted: Select[Any], user_id: str, limit: int, after: str | None
+async def _page(  # noqa: PLR0917  only called from above
+    conn: AsyncConnection, wanted: Select[Any], name: ColumnElement[str], user_id: str, limit: int, after: str | None
 ) -> list[Membership]:
-    place = tuple_(func.coalesce(channels.c.name_key, ""), channels.c.id)
     if after is not None:
-        last = channels.alias("last")
-        behind = select(func.coalesce(last.c.name_key, ""), last.c.id).where(last.c.id == after)
-        wanted = wanted.where(place > behind.scalar_subquery())
-    rows = await conn.execute(wanted.order_by(*place.clauses).limit(limit), {"user_id": user_id})
+        last = select(name, channels.c.id).where(channels.c.id == after).correlate(None).scalar_subquery()
+        wanted = wanted.where(tuple_(name, channels.c.id) > last)
+    rows = await conn.execute(wanted.order_by(name, channels.c.id).limit(limit), {"user_id": user_id})
     return [_membership_of(row) for row in rows]
 
 

@@ -96,12 +96,12 @@ async def open_database(
     """
     address = parse_address(url)
     open_engines = open_sqlite if address.is_sqlite else open_postgres
-    writer, reader = open_engines(address, pool_size, pool_timeout_s)
+    engines = open_engines(address, pool_size, pool_timeout_s)
     try:
-        yield Database(writer, reader, limit_s)
+        yield Database(engines.writer, engines.reader, limit_s)
     finally:
-        # A server that does not answer a goodbye is left; the process ends all the same.
-        with suppress(TimeoutError):
+        try:
             async with asyncio.timeout(CLOSE_LIMIT_S):
-                await writer.dispose()
-                await reader.dispose()
+                await engines.dispose()
+        except TimeoutError:  # the server does not answer a goodbye, and need not
+            engines.abandon()

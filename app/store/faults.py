@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import asyncpg  # type: ignore[import-untyped]  # it ships none
-from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
+from sqlalchemy.exc import DBAPIError, EmulatedDBAPIException, IntegrityError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from app.core.errors import AppError, FieldError, Invalid, Unavailable
@@ -97,12 +97,10 @@ def _sqlstate(cause: BaseException) -> str | None:
 
 def _cause(error: Exception) -> BaseException:
     """Give the driver's own exception."""
-    cause: BaseException = error
-    if isinstance(cause, DBAPIError):
-        cause = cause.driver_exception or cause
-    elif isinstance(cause, StatementError):
-        cause = cause.orig or cause
-    return cause
+    cause = error.orig if isinstance(error, StatementError) else error
+    if isinstance(cause, EmulatedDBAPIException):
+        cause = cause.__cause__
+    return cause or error
 
 
 def _is_away(error: Exception, cause: BaseException) -> bool:
@@ -113,6 +111,8 @@ def _is_away(error: Exception, cause: BaseException) -> bool:
         if code is None:  # not SQLite speaks but the layer above it: the connection was closed under the statement
             return isinstance(cause, sqlite3.OperationalError)
         return code & 0xFF in _AWAY_RESULTS
+    if isinstance(cause, asyncpg.InvalidCachedStatementError):
+        return True  # the schema has changed under a plan; the next one is made anew
     state = _sqlstate(cause)
     if state is not None:
         return state[:2] in _AWAY_CLASSES or state in _AWAY_STATES

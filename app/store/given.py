@@ -1,4 +1,4 @@
-"""Rows of keys that the caller gives, as one bound parameter: a JSON array that the database unfolds.
+"""Rows of keys that the caller gives, as one bound parameter that the database unfolds.
 
 One parameter whatever their number keeps one prepared statement per query, and no list is too long for a
 statement. Nothing here knows a table.
@@ -8,22 +8,35 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, ColumnElement, Text, TypeDecorator, bindparam, cast, literal_column
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Text, TypeDecorator, bindparam, cast, literal_column
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeEngine
+
+Row = Sequence[str | int]
 
 
-class Rows(TypeDecorator[Iterable[Sequence[str | int]]]):
-    """Writes rows of strings and whole numbers as a JSON array of arrays."""
+class Rows(TypeDecorator[Iterable[Row]]):
+    """Writes rows of strings and whole numbers: an array of JSON arrays, which is JSON itself on SQLite.
+
+    PostgreSQL sees how long an array is before it plans; into JSON it cannot look, and plans for a hundred rows.
+    """
 
     impl = Text
     cache_ok = True
 
-    def process_bind_param(self, value: Iterable[Sequence[str | int]] | None, dialect: Dialect) -> str:  # noqa: ARG002 (the signature is SQLAlchemy's)
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Choose the type on the wire."""
+        return dialect.type_descriptor(ARRAY(Text) if dialect.name == "postgresql" else Text())
+
+    def process_bind_param(self, value: Iterable[Row] | None, dialect: Dialect) -> Any:
         """Write the rows."""
-        return msgspec.json.encode(list(value or ())).decode()
+        rows = list(value or ())
+        if dialect.name == "postgresql":
+            return [msgspec.json.encode(row).decode() for row in rows]
+        return msgspec.json.encode(rows).decode()
 
 
 class _Unfolded(FunctionElement[Any]):
@@ -37,7 +50,7 @@ class _Item(FunctionElement[str]):
 
 @compiles(_Unfolded, "postgresql")
 def _unfolded_on_postgresql(element: _Unfolded, compiler: SQLCompiler, **options: Any) -> str:
-    return f"json_array_elements(CAST({compiler.process(element.clauses, **options)} AS JSON))"
+    return f"(SELECT unnest({compiler.process(element.clauses, **options)}) AS value)"
 
 
 @compiles(_Unfolded, "sqlite")
@@ -48,7 +61,7 @@ def _unfolded_on_sqlite(element: _Unfolded, compiler: SQLCompiler, **options: An
 @compiles(_Item, "postgresql")
 def _item_on_postgresql(element: _Item, compiler: SQLCompiler, **options: Any) -> str:
     value, index = (compiler.process(clause, **options) for clause in element.clauses)
-    return f"({value} ->> {index})"
+    return f"(CAST({value} AS JSON) ->> {index})"
 
 
 @compiles(_Item, "sqlite")

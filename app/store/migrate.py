@@ -94,7 +94,7 @@ async def _lock(connection: AsyncConnection) -> None:
     """
     if connection.dialect.name == "sqlite":
         async with asyncio.timeout(LOCK_LIMIT_S):
-            while not await _uses_wal(connection):
+            while not await _uses_wal(connection):  # noqa: ASYNC110  another process has the lock, and tells nobody
                 await asyncio.sleep(_PAUSE_S)
         await connection.exec_driver_sql("BEGIN IMMEDIATE")
         return

@@ -1,13 +1,15 @@
 """How PostgreSQL is opened: a bounded pool, and a limit on every wait, on the server and on this side."""
 
 from typing import Any
+from weakref import WeakSet
 
 from sqlalchemy import event
 from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 from sqlalchemy.exc import DisconnectionError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.store.address import Address
+from app.store.engines import Engines
 
 CONNECT_TIMEOUT_S = 5.0
 COMMAND_TIMEOUT_S = 6.0
@@ -23,7 +25,7 @@ _SETTINGS = {
 }
 
 
-def open_postgres(address: Address, size: int, pool_timeout_s: float) -> tuple[AsyncEngine, AsyncEngine]:
+def open_postgres(address: Address, size: int, pool_timeout_s: float) -> Engines:
     """Make the engine that writes and the one that reads, both over one pool of `size`; connects nothing.
 
     Each statement of the reading one sees what was committed when it began, and costs one round trip.
@@ -34,16 +36,21 @@ def open_postgres(address: Address, size: int, pool_timeout_s: float) -> tuple[A
         max_overflow=0,
         pool_timeout=pool_timeout_s,
         hide_parameters=True,
-        connect_args=connect_args(address, _SETTINGS),
+        connect_args=connect_args(address, _SETTINGS, COMMAND_TIMEOUT_S),
     )
+    opened: WeakSet[Any] = WeakSet()
+
+    def abandon() -> None:
+        for driver in opened:
+            driver.terminate()
+
+    event.listen(engine.sync_engine, "connect", lambda connection, _: opened.add(connection.driver_connection))
     event.listen(engine.sync_engine, "checkout", _refuse_closed)
     event.listen(engine.sync_engine, "handle_error", _drop_silent)
-    return engine, engine.execution_options(isolation_level="AUTOCOMMIT")
+    return Engines(engine, engine.execution_options(isolation_level="AUTOCOMMIT"), abandon)
 
 
-def connect_args(
-    address: Address, settings: dict[str, str], command_timeout_s: float = COMMAND_TIMEOUT_S
-) -> dict[str, Any]:
+def connect_args(address: Address, settings: dict[str, str], command_timeout_s: float) -> dict[str, Any]:
     """Give the driver's arguments: limits in seconds, and the server's `settings` for the connection."""
     arguments: dict[str, Any] = {
         "timeout": CONNECT_TIMEOUT_S,

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from app.store.address import Address
+from app.store.engines import Engines
 
 BUSY_TIMEOUT_MS = 5000
 _WAL_BYTES = 64 * 1024 * 1024
@@ -24,12 +25,12 @@ _PRAGMAS = (
 )
 
 
-def open_sqlite(address: Address, readers: int, pool_timeout_s: float) -> tuple[AsyncEngine, AsyncEngine]:
+def open_sqlite(address: Address, readers: int, pool_timeout_s: float) -> Engines:
     """Make the engine that writes, over one connection, and the one that reads, over `readers`; connects nothing."""
     writer = _engine(address, 1, pool_timeout_s)
     reader = _engine(address, readers, pool_timeout_s, read_only=True)
     event.listen(writer.sync_engine, "begin", _begin_immediate)
-    return writer, reader
+    return Engines(writer, reader, lambda: None)  # its threads end with the process
 
 
 def _engine(address: Address, size: int, pool_timeout_s: float, *, read_only: bool = False) -> AsyncEngine:

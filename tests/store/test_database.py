@@ -8,6 +8,7 @@ from sqlalchemy import text
 from app.core.errors import AppError, Invalid, Unavailable
 from app.store import channels, messages, sessions, users
 from app.store.database import Connection, Database, open_database
+from tests.helpers import eventually
 from tests.store.values import add_channel, add_users
 
 BAD_TEXTS = ["\ud800", "a\udfffb"]
@@ -21,10 +22,7 @@ async def count(database: Database) -> int:
 async def test_block_that_ends_is_stored_and_one_that_raises_is_not(database: Database) -> None:
     async with database.transaction() as conn:
         await add_users(conn, "ada")
-    with pytest.raises(ZeroDivisionError):
-        async with database.transaction() as conn:
-            await add_users(conn, "bob")
-            raise ZeroDivisionError
+    await _fail_after_adding(database, "bob")
 
     assert await count(database) == 1
 
@@ -71,11 +69,11 @@ async def test_text_that_is_none_is_the_callers_fault(database: Database, bad: s
 
 
 async def test_nul_in_an_id_finds_nothing_and_breaks_nothing(database: Database) -> None:
-    async def ask(conn: Connection) -> None:
-        await users.get(conn, "usr_\x00")
+    async def ask(conn: Connection) -> object:
+        return await users.get(conn, "usr_\x00")
 
-    async def ask_many(conn: Connection) -> None:
-        await messages.find_sent(conn, [("usr_\x00", "k")])
+    async def ask_many(conn: Connection) -> object:
+        return await messages.find_sent(conn, [("usr_\x00", "k")])
 
     for question in (ask, ask_many):
         try:
@@ -119,9 +117,7 @@ async def test_cancelled_reader_gives_its_connection_back(database_url: str) -> 
     async with open_database(database_url, 1, pool_timeout_s=1) as database:
         for _ in range(5):
             task = asyncio.create_task(_read_slowly(database))
-            async with asyncio.timeout(5):
-                while not _checked_out(database):
-                    await asyncio.sleep(0)
+            await eventually(lambda: _checked_out(database))
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
@@ -155,9 +151,7 @@ async def test_pool_that_is_used_up_is_unavailable_until_one_is_given_back(datab
 async def test_block_that_takes_too_long_is_undone_and_unavailable(database_url: str) -> None:
     async with open_database(database_url, limit_s=0.2) as database:
         with pytest.raises(Unavailable):
-            async with database.transaction() as conn:
-                await add_users(conn, "ada")
-                await asyncio.Event().wait()
+            await _write_for_ever(database)
 
         assert await count(database) == 0
 
@@ -176,6 +170,22 @@ async def _write_slowly(database: Database, started: asyncio.Event) -> None:
         await add_users(conn, "ada")
         started.set()
         await conn.execute(SLOW[conn.dialect.name])
+
+
+async def _write_for_ever(database: Database) -> None:
+    async with database.transaction() as conn:
+        await add_users(conn, "ada")
+        await asyncio.Event().wait()
+
+
+async def _fail_after_adding(database: Database, name: str) -> None:
+    async def fail() -> None:
+        async with database.transaction() as conn:
+            await add_users(conn, name)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
 
 
 async def _read_slowly(database: Database) -> None:

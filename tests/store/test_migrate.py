@@ -24,7 +24,7 @@ from tests.store.values import add_users
 
 T = TypeVar("T")
 
-REVISION = '''
+REVISION = """
 import sqlalchemy as sa
 from alembic import op
 
@@ -39,7 +39,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("half_{revision}")
-'''
+"""
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

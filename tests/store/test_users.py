@@ -1,12 +1,13 @@
 import pytest
 
 from app.core.errors import AppError, FieldError
+from app.core.model import User
 from app.store import members, sessions, users
-from app.store.database import Connection, Database
+from app.store.database import Connection
 from tests.store.values import NOW, a_session, a_user, add_channel, add_users
 
 
-def names(found: list[users.User]) -> list[str]:
+def names(found: list[User]) -> list[str]:
     return [user.username for user in found]
 
 
@@ -129,7 +130,7 @@ async def test_pages_of_people_join_without_a_gap_in_the_order_of_bytes(conn: Co
     people = ["_x", "a-b", "a.b", "ab", "b", "ba", "z1", "z10", "z2"]
     await add_users(conn, *reversed(people))
 
-    found: list[users.User] = []
+    found: list[User] = []
     while page := await users.search_all(conn, None, 2, found[-1].id if found else None):
         found += page
 
@@ -140,13 +141,3 @@ async def test_cursor_that_names_nobody_ends_the_list(conn: Connection) -> None:
     await add_users(conn, "ada")
 
     assert await users.search_all(conn, None, 10, "usr_nobody") == []
-
-
-async def test_what_is_raised_undoes_what_was_stored(database: Database) -> None:
-    with pytest.raises(AppError):
-        async with database.transaction() as conn:
-            await add_users(conn, "ada")
-            raise AppError("forbidden")
-
-    async with database.reading() as conn:
-        assert await users.count(conn) == 0
