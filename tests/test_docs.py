@@ -151,13 +151,22 @@ async def test_quickstart_works_when_it_is_pasted(node: Node, tmp_path: Path) ->
 
 
 @needs_tools
-async def test_administrator_is_made_next_to_a_running_node(node: Node, tmp_path: Path) -> None:
+async def test_administrator_is_made_next_to_a_running_node(node: Node, http: aiohttp.ClientSession) -> None:
+    """Neither is in the other's way: what the node acknowledges afterwards is stored as before."""
+    ana = await Person.registers(node, http)
     section = _section(ROOT / "README.md", "The first administrator")
     line = next(line for line in section.splitlines() if "user create" in line).removeprefix("$ ")
     command = f"echo 'a long enough password' | {line} --password-stdin".replace(".venv/bin/python", sys.executable)
     status, output = await _run(["bash", "-c", command], ROOT, node.environ)
     assert status == 0, output
     assert "roles: member, admin" in output
+
+    channel_id = await ana.creates()
+    await ana.posts(channel_id, "Still here")
+    await node.kill()
+    await node.start()
+    answer = await ana.call("GET", f"/v1/channels/{channel_id}/messages")
+    assert [message["text"] for message in answer.body["items"]] == ["Still here"]
 
 
 async def test_facts_have_the_shape_of_their_examples(node: Node, http: aiohttp.ClientSession) -> None:
