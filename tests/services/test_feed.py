@@ -207,6 +207,7 @@ async def test_facts_of_a_channel_that_nobody_follows_go_nowhere(house: House) -
         encode_entry(Told(user_id=USER, type="disconnect", envelope=b'{"type":"disconnect"}')),
         encode_entry(Told(user_id=USER, type="hello", envelope=b'{"type":"channel.added"}')),
     ],
+    ids=range(13),
 )
 async def test_an_entry_that_is_not_ours_is_counted_and_does_no_harm(house: House, raw: bytes) -> None:
     listeners = follows(house)
