@@ -27,6 +27,7 @@ from app.edge.http.errors import failures
 from app.edge.http.headers import on_prepare
 from app.edge.http.health import HealthRoutes
 from app.edge.http.origins import https_only, origins_checked
+from app.edge.http.runner import Runner
 from app.edge.http.static import StaticRoutes
 from app.edge.socket.audience import Audience
 from app.edge.socket.chat import ChatNamespace, Desk, SocketLimits
@@ -277,7 +278,7 @@ def make_app(settings: Settings, origins: frozenset[str] | None, given: Given, n
     if settings.force_https:
         middlewares.append(https_only(access.scheme_of))
     app = web.Application(middlewares=middlewares, client_max_size=settings.max_frame_bytes)
-    app.on_response_prepare.append(on_prepare(access.scheme_of))
+    app.on_response_prepare.append(on_prepare(access.scheme_of, is_allowed))
     desk = node.desk
     app.add_routes(
         [
@@ -289,6 +290,11 @@ def make_app(settings: Settings, origins: frozenset[str] | None, given: Given, n
     )
     node.server.attach(app)
     return app
+
+
+def make_runner(app: web.Application, given: Given, node: Node, **options: Any) -> Runner:
+    """Make what runs the application; what is no HTTP is counted where broken packets are."""
+    return Runner(app, note=node.server.eio.complaints.note, new_id=given.new_id, **options)
 
 
 def _is_https(settings: Settings) -> bool:

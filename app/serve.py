@@ -13,7 +13,7 @@ from aiohttp import web
 
 from app.core import wire
 from app.core.times import Clock
-from app.main import Given, Node, database_url, make_app, open_node
+from app.main import Given, Node, database_url, make_app, make_runner, open_node
 from app.settings import Settings, SettingsError
 from app.store.migrate import migrate, pending
 
@@ -38,14 +38,8 @@ async def serve(settings: Settings, given: Given, *, announce: bool, shared_port
         origins = allowed_origins(settings, port)
         async with open_node(settings, origins, given) as node:
             stop = _stop_signal()
-            runner = web.AppRunner(
-                make_app(settings, origins, given, node),
-                access_log=None,
-                handle_signals=False,
-                handler_cancellation=True,
-                keepalive_timeout=75,
-                shutdown_timeout=1,
-            )
+            app = make_app(settings, origins, given, node)
+            runner = make_runner(app, given, node, keepalive_timeout=75, shutdown_timeout=1)
             await runner.setup()
             try:
                 await web.SockSite(runner, listener, ssl_context=_tls(settings), backlog=BACKLOG).start()

@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from app.core.claims import Claims
 from app.core.ids import NewId
-from app.main import Given, Node, make_app, open_node
+from app.main import Given, Node, make_app, make_runner, open_node
 from app.secure.ids import new_id
 from app.serve import allowed_origins, bind
 from app.settings import Settings
@@ -102,13 +102,7 @@ async def open_house(settings: Settings, new_id: NewId) -> AsyncIterator[House]:
         port = listener.getsockname()[1]
         origins = allowed_origins(settings, port)
         async with open_node(settings, origins, given) as node:
-            runner = web.AppRunner(
-                make_app(settings, origins, given, node),
-                access_log=None,
-                handle_signals=False,
-                handler_cancellation=True,
-                shutdown_timeout=1,
-            )
+            runner = make_runner(make_app(settings, origins, given, node), given, node, shutdown_timeout=1)
             await runner.setup()
             try:
                 await web.SockSite(runner, listener).start()

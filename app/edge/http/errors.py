@@ -41,18 +41,19 @@ def failures(new_id: NewId) -> Callable[..., Awaitable[web.StreamResponse]]:
             if "Allow" in answer.headers:
                 response.headers["Allow"] = answer.headers["Allow"]
             return response
-        except Exception:
-            logger.exception("request failed", extra={"request_id": request[REQUEST_ID], "path": request.path})
-            return _answer(request, AppError("internal_error"))
+        except Exception as error:  # noqa: BLE001  the last rung: the caller gets a request id, the log the rest
+            return _answer(request, AppError("internal_error"), error)
 
     return middleware
 
 
-def _answer(request: web.Request, error: AppError) -> web.Response:
+def _answer(request: web.Request, error: AppError, cause: BaseException | None = None) -> web.Response:
     request_id = request[REQUEST_ID]
     facts = {"request_id": request_id, "code": error.code, "path": request.path}
-    if isinstance(error, Unauthenticated) or error.row.status >= 500:
-        logger.log(logging.ERROR if error.row.status >= 500 else logging.INFO, "refused: %s", error, extra=facts)
+    if error.row.status >= 500:
+        logger.error("request failed: %s", error, exc_info=cause, extra=facts)
+    elif isinstance(error, Unauthenticated):
+        logger.info("refused: %s", error, extra=facts)
     response = web.json_response({"error": error_object(error, request_id)}, status=error.row.status)
     if error.retry_after_ms is not None:
         response.headers["Retry-After"] = str(-(-error.retry_after_ms // 1000))

@@ -5,7 +5,9 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from app.edge.http.errors import REQUEST_ID
+from app.edge.http.origins import readable_by
 
+SERVER = "heliograph"
 HSTS = "max-age=31536000; includeSubDomains"
 FIXED = {
     "X-Content-Type-Options": "nosniff",
@@ -37,22 +39,27 @@ def content_security_policy(host: str, *, https: bool) -> str:
 
 
 def on_prepare(
-    scheme_of: Callable[[web.Request], str],
+    scheme_of: Callable[[web.Request], str], is_allowed: Callable[[str], bool]
 ) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
-    """Make the signal handler that adds the headers; `scheme_of` tells http from https behind trusted proxies."""
+    """Make the signal handler that adds the headers.
+
+    `scheme_of` tells http from https behind trusted proxies; `is_allowed` says which origins' scripts may read answers
+    of the API, refusals too.
+    """
 
     async def add(request: web.Request, response: web.StreamResponse) -> None:
         https = scheme_of(request) == "https"
         headers = response.headers
         headers.update(FIXED)
         headers.setdefault("Content-Security-Policy", content_security_policy(_host(request), https=https))
-        headers["Server"] = "heliograph"
+        headers["Server"] = SERVER
         if https:
             headers["Strict-Transport-Security"] = HSTS
         if REQUEST_ID in request:
             headers["X-Request-Id"] = request[REQUEST_ID]
         if request.path.startswith("/v1/"):
             headers["Cache-Control"] = "no-store"
+            headers.update(readable_by(request.headers.get("Origin"), is_allowed))
 
     return add
 

@@ -8,8 +8,12 @@ from app.core.errors import AppError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-ALLOWED_HEADERS = "Authorization, Content-Type, X-Requested-With, Idempotency-Key"
-ALLOWED_METHODS = "GET, POST, PUT, PATCH, DELETE"
+PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, X-Requested-With, Idempotency-Key",
+    "Access-Control-Max-Age": "600",
+}
+EXPOSED_HEADERS = "Retry-After, X-Request-Id"
 
 
 def origins_checked(is_allowed: Callable[[str], bool]) -> Callable[..., Awaitable[web.StreamResponse]]:
@@ -26,15 +30,16 @@ def origins_checked(is_allowed: Callable[[str], bool]) -> Callable[..., Awaitabl
         if not is_allowed(origin):
             raise AppError("origin_not_allowed")
         preflight = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
-        response = web.Response(status=204) if preflight else await handler(request)
-        response.headers.update({"Access-Control-Allow-Origin": origin, "Vary": "Origin"})
-        if preflight:
-            response.headers["Access-Control-Allow-Methods"] = ALLOWED_METHODS
-            response.headers["Access-Control-Allow-Headers"] = ALLOWED_HEADERS
-            response.headers["Access-Control-Max-Age"] = "600"
-        return response
+        return web.Response(status=204, headers=PREFLIGHT) if preflight else await handler(request)
 
     return middleware
+
+
+def readable_by(origin: str | None, is_allowed: Callable[[str], bool]) -> dict[str, str]:
+    """Give the headers that let a listed origin's scripts read an answer; None is a request of no page."""
+    if origin is None or not is_allowed(origin):
+        return {"Vary": "Origin"}
+    return {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": EXPOSED_HEADERS, "Vary": "Origin"}
 
 
 def require_own_page(request: web.Request, is_allowed: Callable[[str], bool]) -> None:
