@@ -1,0 +1,62 @@
+"""Memory: how much a connection takes, and what connections cost that do nothing."""
+
+import time
+
+from bench import peer, tokens, wire
+from bench.peer import Peer, Process
+from bench.question import Metric, Question, Stage
+from bench.results import Figures
+from bench.swarm import swarm
+
+COUNTS = (1000, 10_000)
+HEARTBEAT = {"ping_interval_s": 25, "ping_timeout_s": 20}
+SETTLE_S = 0.5
+
+
+def settled(process: Process) -> int:
+    """Return the resident bytes of a server that has just collected its garbage."""
+    for _ in range(2):
+        process.order("collect")
+        time.sleep(SETTLE_S)
+    return process.rss_bytes
+
+
+def measure(stage: Stage, one: Peer) -> Figures:
+    counts = COUNTS[:1] if stage.quick else COUNTS
+    greetings = [wire.connect({"token": token, "room": "crowd"}) for token in tokens.mint(counts[-1])]
+    figures: dict[tuple[int | str, str], float | None] = {}
+    with stage.running(one, jwt=True, **HEARTBEAT) as process, swarm() as clients:
+        empty = settled(process)
+        connected = 0
+        for count in counts:
+            clients.connect(process.port, greetings[connected:count])
+            connected = count
+            grown = settled(process) - empty
+            figures[count, "kib"] = grown / count / 1024
+            figures[count, "mib"] = grown / 1024**2
+        if not stage.quick:
+            cpu_s = process.cpu()
+            pings = clients.idle(HEARTBEAT["ping_interval_s"])
+            cpu_s = process.cpu() - cpu_s
+            figures[connected, "idle_percent"] = cpu_s / HEARTBEAT["ping_interval_s"] * 100
+            figures[connected, "ping_us"] = cpu_s / pings * 1e6
+    return figures
+
+
+QUESTION = Question(
+    name="memory",
+    title="Memory and idleness",
+    text="Resident memory over that of the empty process, each client with a verified token whose claims are kept, all "
+    "in one room; garbage is collected before each reading. Then all 10,000 stay idle for 25 s, which is one heartbeat "
+    "of each.",
+    condition="connections",
+    metrics=(
+        Metric("kib", "Memory per connection", "KiB", 1),
+        Metric("mib", "Memory over the empty process", "MiB", 1),
+        Metric("idle_percent", "CPU while all are idle", "% of a core", 2),
+        Metric("ping_us", "CPU per heartbeat", "µs", 1),
+    ),
+    peers=(peer.NODE, peer.NODE_STREAMS, peer.STOCK_UVLOOP, peer.OURS),
+    measure=measure,
+    quick_peers=(peer.NODE, peer.STOCK, peer.OURS),
+)
