@@ -130,12 +130,13 @@ class _Server:
         self._program, self._directory, self._logger = program, directory, logger
         self._log = directory / "valkey.log"
         self._ended: str | None = None
+        self._settled = asyncio.Event()  # it is known whose server would answer
 
     async def answering(self, keeper: asyncio.Task[None]) -> None:
         """Wait until the server answers; the first one that ends instead is the reason to give up."""
         try:
             async with asyncio.timeout(START_S):
-                while not await self._ask(b"PING"):
+                while not (self._settled.is_set() and await self._ask(b"PING")):
                     if self._ended is not None or keeper.done():
                         raise ValkeyDidNotStart(self._ended or repr(keeper.exception()))
                     await asyncio.sleep(LOOK_S)
@@ -150,7 +151,7 @@ class _Server:
                 await self._end_leftover()
                 await self._run()
             except BlockingIOError:
-                pass  # another process has it, and its server is ours to use
+                self._settled.set()  # another process has it, and its server is ours to use
             except OSError as error:
                 self._note_end(f"{error.filename or self._program}: {error.strerror or type(error).__name__}")
             await asyncio.sleep(TAKE_OVER_S)
@@ -162,6 +163,7 @@ class _Server:
             process = await asyncio.create_subprocess_exec(
                 *launcher, *arguments, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output
             )
+        self._settled.set()
         try:
             await process.wait()
             self._note_end(self._log.read_text(errors="replace")[-500:] or f"it ended with {process.returncode}")

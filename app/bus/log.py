@@ -28,7 +28,8 @@ class LogHealth:
 
     `position` is the id of the last entry heard, None before the start. `lag_s` is the time since the log last
     answered the reader, 2 s at most while all is well, infinite before the first answer. `dropped` entries of this
-    node never reached the log, `skipped` ones in it were not ours. `last_error` names kinds of errors, no texts.
+    node never reached the log, `skipped` ones in it were not ours. `last_error` names the kinds of the
+    errors that hold now, or of the last ones, and no texts.
     """
 
     connected: bool
@@ -48,9 +49,10 @@ class Log:
     """A capped Redis Stream `{deployment}:log` that this node appends to and reads from its own position.
 
     Delivery: the entries of one node arrive at every node in the order in which they were appended; all nodes hear
-    one order. An entry may arrive more than once after a fault. What may have been lost is told by `on_gap`, with
-    "wiped", "rewound", "trimmed", "failover" (the server restarted or changed), "late" (it was away when this node
-    started) or "dropped" (some node's queue overflowed) as the reason. Both callbacks run in the reader's task and must not block; what they raise is logged.
+    one order. An entry may arrive more than once after a fault. What may have been lost is told by `on_gap`, with the
+    reason: "wiped", "rewound", "trimmed", "failover" (the server restarted or changed), "late" (it was away when this
+    node started) or "dropped" (some node's queue overflowed). Both callbacks run in the reader's task and must not
+    block; what they raise is logged.
     """
 
     def __init__(
@@ -64,11 +66,18 @@ class Log:
         max_pending: int = 10_000,
         max_pending_bytes: int = PENDING_BYTES,
         max_entry_bytes: int = 262_144,
+        check_s: float = 5.0,
         chance: Callable[[], float] = random.random,
         new_epoch: Callable[[], str] = lambda: secrets.token_hex(16),
         logger: logging.Logger = _logger,
     ) -> None:
-        """Prepare the log; nothing connects before `run`. Raises: BadRedisUrl."""
+        """Prepare the log; nothing connects before `run`.
+
+        `maxlen` entries are kept in the stream, about; every `check_s` seconds the reader makes sure that they are
+        still those that it knows. `chance` gives numbers from 0 to 1, `new_epoch` a text that no other call gives.
+
+        Raises: BadRedisUrl.
+        """
         parse(url)
         self._publisher = Publisher(
             url,
@@ -86,6 +95,7 @@ class Log:
             epoch_key=f"{deployment}:log:epoch",
             max_entry_bytes=max_entry_bytes,
             listener=Listener(on_entries, on_gap),
+            check_s=check_s,
             new_epoch=new_epoch,
             chance=chance,
             logger=logger,
@@ -140,9 +150,11 @@ class Log:
         )
 
     def _last_error(self) -> str | None:
-        troubles = self._reader.trouble, self._publisher.trouble
-        now = [trouble.last_error for trouble in troubles if trouble.failing]
-        return next(filter(None, [*now, *(trouble.last_error for trouble in troubles), self._crash]), None)
+        reader, publisher = self._reader.trouble, self._publisher.trouble
+        told = {"reader": reader, "publisher": publisher}
+        failing = {part: trouble for part, trouble in told.items() if trouble.failing} or told
+        texts = [f"{part}: {trouble.last_error}" for part, trouble in failing.items() if trouble.last_error]
+        return "; ".join(texts) or self._crash
 
     async def _publish(self) -> None:
         """Publish once the reader has its place: a node hears all that it says itself."""
@@ -165,5 +177,5 @@ class Log:
     def _note_crash(self, part: str, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
         self._crashes += 1
-        self._crash = f"{part} ended: {type(error).__name__}"
+        self._crash = f"{part} ended: {type(error).__name__ if error else 'cancelled'}"
         self._logger.error("log %s ended and is started again", part, exc_info=error)

@@ -20,7 +20,6 @@ from app.bus.trouble import FAILURES, Trouble
 READ_ENTRIES = 256
 BLOCK_MS = 2000
 READ_S = BLOCK_MS / 1000 + 1
-CHECK_S = 5.0
 _RUN_ID = re.compile(rb"^run_id:(\w+)", re.MULTILINE)
 
 
@@ -42,6 +41,7 @@ class Reader:
         epoch_key: str,
         max_entry_bytes: int,
         listener: Listener,
+        check_s: float,
         new_epoch: Callable[[], str],
         chance: Callable[[], float],
         logger: logging.Logger,
@@ -54,7 +54,7 @@ class Reader:
         self.trouble = Trouble("reader", logger)
         self._url, self._key, self._epoch_key = url, key, epoch_key
         self._max_entry_bytes = max_entry_bytes
-        self._listener, self._new_epoch = listener, new_epoch
+        self._listener, self._check_s, self._new_epoch = listener, check_s, new_epoch
         self._backoff, self._logger = Backoff(chance), logger
         self._checked_at, self._reported = 0.0, 0
 
@@ -83,7 +83,7 @@ class Reader:
             self._backoff.reset()
             self.trouble.clear()
             self.heard_at = _now()
-            if self.heard_at - self._checked_at >= CHECK_S:
+            if self.heard_at - self._checked_at >= self._check_s:
                 await self._check(wire, server)
 
     async def _check(self, wire: Line, server: str | None) -> Place:
