@@ -136,7 +136,8 @@ async def test_workers_share_the_port_and_a_dead_one_is_replaced(
     parent = make_node()
     await parent.start("--workers", "2")
     assert parent.process is not None
-    before = children(parent.process.pid)
+    pid = parent.process.pid
+    before = children(pid)
     ana = await Person.registers(parent, http)
     channel = await ana.creates()
     wires = [await ana.connects() for _ in range(6)]
@@ -145,10 +146,10 @@ async def test_workers_share_the_port_and_a_dead_one_is_replaced(
     for wire in wires:
         await wire.fact("message.created")
     os.kill(before[0], 9)
-    await eventually(lambda: len(children(parent.process.pid)) == 2 and children(parent.process.pid) != before)
+    await eventually(lambda: len(children(pid)) == 2 and children(pid) != before)
 
     assert await parent.stop() == 0
-    assert children(parent.process.pid) == []
+    assert children(pid) == []
 
 
 def children(parent: int) -> list[int]:

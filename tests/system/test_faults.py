@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sqlite3
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -43,7 +44,7 @@ async def test_redis_away_sends_are_acked_and_delivered_in_order_when_it_is_back
     acked.append(await ana.posts(channel, "after"))
 
     for wire in (here, there):
-        await eventually(lambda wire=wire: len(wire.of("message.created")) == 22, HEAL_S)
+        await eventually(partial(hears, wire, 22), HEAL_S)
         assert seqs(wire) == list(range(2, 24))
         assert not wire.closed
     assert sorted(message["seq"] for message in acked) == list(range(3, 24))
@@ -156,6 +157,10 @@ def embedded_pid(node: Node) -> int:
     assert node.process is not None
     children = Path(f"/proc/{node.process.pid}/task/{node.process.pid}/children").read_text().split()
     return next(int(pid) for pid in children if b"valkey" in Path(f"/proc/{pid}/cmdline").read_bytes())
+
+
+def hears(wire: Wire, messages: int) -> bool:
+    return len(wire.of("message.created")) == messages
 
 
 def seqs(wire: Wire) -> list[int]:

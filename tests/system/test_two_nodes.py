@@ -1,6 +1,7 @@
 """Two nodes on one database and one log."""
 
 import asyncio
+from functools import partial
 
 import aiohttp
 import pytest
@@ -31,7 +32,7 @@ async def test_message_sent_on_one_node_arrives_on_the_other_in_seq_order(
     sends = [ana.posts(channel, f"a{n}") for n in range(20)] + [bo.posts(channel, f"b{n}") for n in range(20)]
     sent = await asyncio.gather(*sends)
     for wire in (here, there):
-        await eventually(lambda wire=wire: len(wire.of("message.created")) == 40)
+        await eventually(partial(hears, wire, 40))
 
     heard_here, heard_there = seqs(here), seqs(there)
     assert heard_here == heard_there == sorted(message["seq"] for message in sent) == list(range(2, 42))
@@ -114,6 +115,10 @@ async def test_the_same_key_sent_to_both_nodes_at_once_is_stored_once(pair: Pair
 
     assert len({answer["id"] for answer in answers}) == 1
     assert len(await whole_history(ana, channel)) == 1
+
+
+def hears(wire: Wire, messages: int) -> bool:
+    return len(wire.of("message.created")) == messages
 
 
 def seqs(wire: Wire) -> list[int]:
