@@ -5,6 +5,7 @@ SQLite could only refuse.
 """
 
 import os
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import Connection, event
@@ -58,11 +59,16 @@ def _engine(address: Address, size: int, pool_timeout_s: float, *, read_only: bo
 
 
 def keep_private(engine: AsyncEngine) -> None:
-    """Have a new file made readable by its owner only, before SQLite makes it for all; it holds password hashes."""
+    """Have a new file made readable by its owner only, before SQLite makes it for all; it holds password hashes.
+
+    A file that is there is not opened: closing it again would drop this process's locks on it (POSIX), and the next
+    process to leave would take itself for the last one and remove the log that we go on writing to.
+    """
     path = engine.url.database or ""
 
     def make(*_: object) -> None:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
     event.listen(engine.sync_engine, "do_connect", make)
 
