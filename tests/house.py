@@ -63,6 +63,20 @@ class House:
         async with self.node.desk.history.database.transaction() as conn:
             await conn.execute(text(statement), values)
 
+    async def lose_database(self) -> None:
+        """Take every connection of the node and let no transaction or read have one."""
+        database = self.node.desk.history.database
+        self._taken = AsyncExitStack()
+        for engine, count in ((database._writer, 1), (database._reader, self.settings.database_pool)):
+            pool: Any = engine.sync_engine.pool
+            pool._timeout = 0.02
+            for _ in range(count):
+                await self._taken.enter_async_context(engine.connect())
+
+    async def find_database(self) -> None:
+        """Let the node have its connections again."""
+        await self._taken.aclose()
+
     def claims(self, person: Person, **changes: Any) -> Claims:
         """Give the claims of a person's token, changed."""
         return msgspec.structs.replace(self.node.desk.sessions.access.verify(person.token), **changes)

@@ -43,6 +43,19 @@ def require(claims: Claims, permission: str) -> None:
         raise Forbidden(permission)
 
 
+def under(claims: Claims, roles: tuple[str, ...]) -> Claims:
+    """Give claims as they hold under the roles that the user has by now.
+
+    What lost roles held is taken away. What new ones hold is added only to a token that had all that its roles gave:
+    one that was signed for less stays so.
+    """
+    if roles == claims.roles:
+        return claims
+    then, now = permissions_of(claims.roles), permissions_of(roles)
+    gained = now - then if then and then <= claims.scope else frozenset()
+    return claims.with_roles(roles, (claims.scope - (then - now)) | gained)
+
+
 def may_post(role: str | None) -> bool:
     """Tell whether a role in a channel may send messages to it; None is no member."""
     return role in MAY_POST

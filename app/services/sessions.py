@@ -7,7 +7,7 @@ from app.core.entries import Ended
 from app.core.errors import NotFound, Unauthenticated
 from app.core.ids import NewId
 from app.core.model import Session, User
-from app.core.policy import permissions_of
+from app.core.policy import permissions_of, under
 from app.core.refresh import judge
 from app.core.times import Clock
 from app.secure.ids import RefreshTokens
@@ -51,13 +51,12 @@ class Sessions:
     new_id: NewId
 
     async def authenticate(self, token: str) -> Claims:
-        """Verify an access token and that its session still lives.
+        """Verify an access token and that its session still lives; the claims are those of today's roles.
 
         Raises `Unauthenticated`, whose reason is for the log; `Unavailable` where the store cannot be asked.
         """
         claims = self.access.verify(token)
-        await self.require_living(claims)
-        return claims
+        return under(claims, (await self.require_living(claims)).roles)
 
     async def require_living(self, claims: Claims) -> User:
         """Fetch the user of verified claims.
@@ -72,7 +71,7 @@ class Sessions:
     async def standing(self, claims: Claims) -> Claims | None:
         """Give claims that are in use as the store sees them now: with today's roles, or None where they are over."""
         user = await self._user_of(claims)
-        return None if user is None else claims.with_roles(user.roles, permissions_of(user.roles))
+        return None if user is None else under(claims, user.roles)
 
     async def _user_of(self, claims: Claims) -> User | None:
         async with self.database.reading() as conn:

@@ -16,6 +16,7 @@ from app.core.commands import GetHistory, OpenChannel, Ping, RefreshClaims, Send
 from app.core.errors import AppError, FieldError, Invalid, Unauthenticated, error_object
 from app.core.ids import NewId
 from app.core.model import User
+from app.core.policy import under
 from app.core.times import Clock, rfc3339
 from app.edge.shapes import history_json, sync_json
 from app.edge.socket.audience import Audience
@@ -105,7 +106,10 @@ class ChatNamespace(Namespace):
             # Registered first and looked up second: a session that ends meanwhile is closed like any other.
             self._admit(connection, claims, auth)
             user = await self._desk.sessions.require_living(claims)
-            await self._follow_all(connection, claims.subject)
+            connection.session = connection.session.under(under(claims, user.roles))
+            await self._audience.align(connection, self._desk.channels)
+            if connection.session.over is not None:
+                raise Unauthenticated(f"{connection.session.over} while connecting", code="session_revoked")
             connection.emit(wire.HELLO, self._hello(connection, claims, user))
             self._leases.renew(connection, claims)
         except AppError as error:
@@ -125,6 +129,11 @@ class ChatNamespace(Namespace):
         """Answer an event that did not come as far as the door, or did not come back."""
         return self._door.refuse(connection, name, AppError(ENGINE_REFUSALS.get(reason, "internal_error")), error)
 
+    def failed(self, connection: Connection, error: Exception) -> ConnectRefused:
+        """Refuse a client whose connecting went wrong by no fault of its own."""
+        timed_out = isinstance(error, TimeoutError)
+        return self._refusal(connection, AppError("unavailable" if timed_out else "internal_error"), error)
+
     async def disconnected(self, connection: Connection, reason: str) -> None:
         """Forget the socket."""
         logger.info("disconnected: %s", reason, extra={"connection_id": connection.id})
@@ -138,19 +147,17 @@ class ChatNamespace(Namespace):
         connection.session = SocketSession(claims, allowance, client if isinstance(client, str) else None)
         self._audience.enter(connection, claims.subject)
 
-    async def _follow_all(self, connection: Connection, user_id: str) -> None:
-        for channel_id, seq in (await self._desk.channels.followed_by(user_id)).items():
-            self._audience.follow(connection, channel_id, seq)
-
     def _leave(self, connection: Connection) -> None:
         if connection.session is not None:
             self._audience.exit(connection, connection.session.claims.subject)
 
-    def _refusal(self, connection: Connection, error: AppError) -> ConnectRefused:
+    def _refusal(self, connection: Connection, error: AppError, cause: BaseException | None = None) -> ConnectRefused:
         request_id = self._new_id("req")
-        logger.info(
+        logger.log(
+            logging.ERROR if error.row.status >= 500 and error.code != "draining" else logging.INFO,
             "connect refused: %s",
             error.reason or error.code,
+            exc_info=cause,
             extra={"request_id": request_id, "code": error.code, "address": connection.address},
         )
         if isinstance(error, Unauthenticated):
@@ -185,15 +192,19 @@ class ChatNamespace(Namespace):
         return sync_json(catchup, self._clock())
 
     async def _open(self, connection: Connection, command: OpenChannel) -> dict[str, Any]:
-        if len(self._audience.followed_by(connection)) >= self._limits.channels_per_socket:
-            raise Invalid(FieldError("channel_id", "too_many", max=self._limits.channels_per_socket))
         membership = await self._desk.channels.get(connection.session.claims, command.channel_id)
-        self._audience.follow(connection, membership.channel.id, membership.channel.last_seq)
+        channel, audience = membership.channel, self._audience
+        if membership.role is None and channel.id not in audience.followed_by(connection):
+            if len(audience.visited_by(connection)) >= self._limits.channels_per_socket:
+                raise Invalid(FieldError("channel_id", "too_many", max=self._limits.channels_per_socket))
+            audience.visit(connection, channel.id, channel.last_seq)
+            # Followed first and read again: what comes behind this `last_seq` comes live.
+            membership = await self._desk.channels.get(connection.session.claims, channel.id)
         return {"channel": wire.channel_json(membership)}
 
     async def _close(self, connection: Connection, command: OpenChannel) -> dict[str, Any]:
-        membership = await self._desk.channels.get(connection.session.claims, command.channel_id)
-        if membership.role is None:
+        await self._desk.channels.get(connection.session.claims, command.channel_id)
+        if command.channel_id in self._audience.visited_by(connection):
             self._audience.unfollow(connection, command.channel_id)
         return {}
 
