@@ -15,6 +15,8 @@ CONNECT_TIMEOUT_S = 5.0
 COMMAND_TIMEOUT_S = 6.0
 """For a server that does not even say that its own limit is over."""
 
+_READ_ONLY = "25006"
+
 _SETTINGS = {
     "statement_timeout": "5000",
     "lock_timeout": "4000",
@@ -46,7 +48,7 @@ def open_postgres(address: Address, size: int, pool_timeout_s: float) -> Engines
 
     event.listen(engine.sync_engine, "connect", lambda connection, _: opened.add(connection.driver_connection))
     event.listen(engine.sync_engine, "checkout", _refuse_closed)
-    event.listen(engine.sync_engine, "handle_error", _drop_silent)
+    event.listen(engine.sync_engine, "handle_error", _drop_dead)
     return Engines(engine, engine.execution_options(isolation_level="AUTOCOMMIT"), abandon)
 
 
@@ -69,8 +71,13 @@ def _refuse_closed(connection: DBAPIConnection, *_: object) -> None:
         raise DisconnectionError
 
 
-def _drop_silent(context: ExceptionContext) -> None:
-    """Throw a connection away on which an answer did not come in time: it may come later, for another question."""
-    if isinstance(context.original_exception, TimeoutError):
+def _drop_dead(context: ExceptionContext) -> None:
+    """Throw all connections away where one of them shows that there is no primary at its other end any more.
+
+    An answer that did not come in time may come later, for another question; and a server that became a replica keeps
+    its connections while the name of the primary leads elsewhere.
+    """
+    error = context.original_exception
+    if isinstance(error, TimeoutError) or getattr(error, "sqlstate", None) == _READ_ONLY:
         context.is_disconnect = True
-        context.invalidate_pool_on_disconnect = False
+        context.invalidate_pool_on_disconnect = True

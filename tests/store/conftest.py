@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from app.store.database import Connection, Database, open_database
+from tests.store.values import add_channel, add_users
 
 
 @pytest.fixture
@@ -19,3 +20,13 @@ async def conn(database: Database) -> AsyncIterator[Connection]:
     """Give a transaction for the whole test."""
     async with database.transaction() as connection:
         yield connection
+
+
+@pytest.fixture
+async def on_postgres(postgres_url: str) -> AsyncIterator[Database]:
+    """Open a fresh database on PostgreSQL, with one person in one channel."""
+    async with open_database(postgres_url, 4) as opened:
+        async with opened.transaction() as connection:
+            await add_users(connection, "ada")
+            await add_channel(connection, "general", "ada")
+        yield opened

@@ -135,6 +135,12 @@ async def test_revisions_are_applied_in_their_order(empty_url: str, scripts: Pat
     assert {"half_0002", "half_0003"} <= await table_names(empty_url)
 
 
+async def test_new_script_is_written_from_the_template_and_runs(sqlite_url: str, scripts: Path) -> None:
+    await inspected(sqlite_url, lambda connection: command.revision(config(connection), 'say "nothing"', rev_id="0002"))
+
+    assert await migrate(sqlite_url) == ["0002"]
+
+
 async def test_on_postgres_each_revision_is_kept_that_went_well(postgres: Postgres, scripts: Path) -> None:
     url = postgres.create()
     add_revision(scripts, "0002", "0001")
