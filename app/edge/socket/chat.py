@@ -22,7 +22,7 @@ from app.edge.shapes import history_json, sync_json
 from app.edge.socket.audience import Audience
 from app.edge.socket.door import Door, Row
 from app.edge.socket.lease import Leases
-from app.edge.socket.session import SocketSession
+from app.edge.socket.session import PATIENCE, SocketSession
 from app.engine import Connection, ConnectRefused, Namespace
 from app.services.accounts import Accounts
 from app.services.channels import Channels
@@ -142,9 +142,12 @@ class ChatNamespace(Namespace):
     def _admit(self, connection: Connection, claims: Claims, auth: dict[str, Any] | None) -> None:
         if self._audience.count_of(claims.subject) >= self._limits.sockets_per_user:
             raise AppError("too_many_connections", retry_after_ms=5000)
-        allowance = Bucket.full(self._limits.commands_per_s, self._limits.commands_burst, self._monotonic())
+        now_s, per_s = self._monotonic(), self._limits.commands_per_s
+        allowance = Bucket.full(per_s, self._limits.commands_burst, now_s)
         client = (auth or {}).get("client")
-        connection.session = SocketSession(claims, allowance, client if isinstance(client, str) else None)
+        connection.session = SocketSession(
+            claims, allowance, Bucket.full(per_s, PATIENCE, now_s), client if isinstance(client, str) else None
+        )
         self._audience.enter(connection, claims.subject)
 
     def _leave(self, connection: Connection) -> None:

@@ -1,4 +1,4 @@
-"""The one door for all events of a namespace: typed command, rate, claims, service, ack. Every event is answered."""
+"""The one door for all events of a namespace: rate, claims, typed command, service, ack. Every event is answered."""
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
@@ -12,9 +12,6 @@ from app.core.policy import require
 from app.core.times import Clock
 from app.edge.socket.session import SocketSession
 from app.engine import Connection
-
-FLOOD = 200
-"""Commands refused in a row for their rate, after which the socket is closed."""
 
 logger = logging.getLogger("heliograph.door")
 
@@ -70,20 +67,25 @@ class Door:
 
     def _admit(self, connection: Connection, name: str, payload: object) -> tuple[Handler, Command]:
         session: SocketSession = connection.session
-        wait_ms = session.allowance.take(self._monotonic())
-        if session.allowance.debt > FLOOD:
-            self._close_for_flood(connection, wait_ms)
         row = self._table.get(name)
-        if row is None:
-            raise AppError("unknown_event")
-        command = parse(row.command, payload)
+        wait_ms = self._count(connection, session)
+        if not (row and row.while_suspended) and session.claims.has_expired(self._clock(), self._leeway_s):
+            raise AppError("token_expired")
         if wait_ms:
             raise RateLimited("commands", wait_ms)
-        if not row.while_suspended and session.claims.has_expired(self._clock(), self._leeway_s):
-            raise AppError("token_expired")
+        if row is None:
+            raise AppError("unknown_event")
         if row.permission is not None:
             require(session.claims, row.permission)
-        return row.handler, command
+        return row.handler, parse(row.command, payload)
+
+    def _count(self, connection: Connection, session: SocketSession) -> int:
+        """Count one command; give the milliseconds until the next is due, and close on who will not wait."""
+        now_s = self._monotonic()
+        wait_ms = session.allowance.take(now_s)
+        if wait_ms and session.patience.take(now_s):
+            self._close_for_flood(connection, wait_ms)
+        return wait_ms
 
     def _close_for_flood(self, connection: Connection, wait_ms: int) -> None:
         data = {"reason": "rate_limited", "reconnect": True, "reconnect_in_ms": max(wait_ms, 1000)}

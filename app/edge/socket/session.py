@@ -5,16 +5,21 @@ from dataclasses import dataclass, replace
 from app.core.buckets import Bucket
 from app.core.claims import Claims
 
+PATIENCE = 200
+"""Commands refused for their rate before the socket is closed for a flood; it is regained as fast as the rate."""
+
 
 @dataclass(frozen=True, slots=True)
 class SocketSession:
     """The session value of a socket. It is replaced as a whole, never changed.
 
-    `client` is what it calls itself; `over` says why it may not come in after all, where that turned out meanwhile.
+    `allowance` is of commands, `patience` of commands refused for their rate. `client` is what the socket calls itself;
+    `over` says why it may not come in after all, where that turned out meanwhile.
     """
 
     claims: Claims
     allowance: Bucket
+    patience: Bucket
     client: str | None = None
     over: str | None = None
 
