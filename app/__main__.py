@@ -21,6 +21,8 @@ from app.main import (
     open_redis,
     secret_of,
 )
+from app.secure.seals import Seal
+from app.secure.secret import derive
 from app.serve import run
 from app.services.accounts import Accounts
 from app.services.outbox import Outbox
@@ -115,7 +117,9 @@ async def _with_accounts(settings: Settings, act: Callable[[Accounts], Awaitable
         )
         tasks = await stack.enter_async_context(background())
         tasks.start("log", end.run())
-        sessions = make_sessions(settings, given, secret, database, Outbox(end.append))
+        sessions = make_sessions(
+            settings, given, secret, database, Outbox(end.append, Seal(derive(secret, "log-seal")))
+        )
         user = await act(make_accounts(settings, given, sessions, passwords))
         if not await end.flush(TELL_S):
             print("The running nodes could not be told; they will see it when they look next.", file=sys.stderr)

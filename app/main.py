@@ -36,6 +36,7 @@ from app.engine.visitors import Proxies
 from app.secure.ids import RefreshTokens, new_id
 from app.secure.keys import KeyRing, ring_from_jwks, ring_from_seed
 from app.secure.passwords import Passwords
+from app.secure.seals import Seal
 from app.secure.secret import derive, load_or_create, weakness
 from app.secure.tokens import AccessTokens
 from app.services.accounts import Accounts, Throttles
@@ -225,9 +226,10 @@ async def open_node(settings: Settings, origins: frozenset[str] | None, given: G
         passwords = await stack.enter_async_context(open_passwords(settings, secret))
         server, sequencer, history = make_server(settings, origins, given), Sequencer(), History(database)
         audience = Audience(server, sequencer, given.clock)
-        feed = Feed(history, audience, sequencer)
+        seal = Seal(derive(secret, "log-seal"))
+        feed = Feed(history, audience, sequencer, seal)
         log = make_log(settings, redis_url, feed)
-        outbox = Outbox(log.append)
+        outbox = Outbox(log.append, seal)
         sessions = make_sessions(settings, given, secret, database, outbox)
         accounts = make_accounts(settings, given, sessions, passwords)
         channels = Channels(database, outbox, given.clock, given.new_id)

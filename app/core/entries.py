@@ -1,7 +1,7 @@
 """What nodes tell each other through the log, and the strict decoding of it.
 
-The log is shared with whoever can write to that Redis, so an entry is untrusted until `decode` has taken it. An
-entry never makes a node do what the store does not say: it names what to look at, or carries a packet to members.
+The log is shared with whoever can write to that Redis, so an entry is untrusted until its seal (`app.secure.seals`)
+and `decode_entry` have taken it.
 """
 
 from typing import Annotated

@@ -15,6 +15,7 @@ from app.core.entries import Ended, Granted, Happened, RolesChanged, Told, decod
 from app.core.errors import AppError
 from app.core.model import Fact
 from app.core.sequencer import Sequencer
+from app.secure.seals import Seal
 from app.services.history import History
 
 SETTLE_S = 0.03
@@ -58,10 +59,11 @@ class Sink(Protocol):
 class Feed:
     """Reads entries of the log, orders facts and fills holes; `run` must be running for holes to be filled."""
 
-    def __init__(self, history: History, sink: Sink, sequencer: Sequencer) -> None:
+    def __init__(self, history: History, sink: Sink, sequencer: Sequencer, seal: Seal) -> None:
         self._history = history
         self._sink = sink
         self._sequencer = sequencer
+        self._seal = seal
         self._suspects: set[str] = set()
         self._check_all = False
         self._wake = asyncio.Event()
@@ -70,7 +72,8 @@ class Feed:
     def on_entries(self, entries: Sequence[bytes]) -> None:
         """Take entries of the log in their order; what is not one of ours is counted and passed over."""
         for raw in entries:
-            entry = decode_entry(raw)
+            opened = self._seal.open(raw)
+            entry = None if opened is None else decode_entry(opened)
             if entry is None:
                 self.foreign_entries += 1
             else:

@@ -4,18 +4,20 @@ from collections.abc import Callable, Iterable
 
 from app.core.entries import Entry, Happened, encode_entry
 from app.core.model import Fact
+from app.secure.seals import Seal
 
 
 class Outbox:
-    """Puts entries on the log in the order in which they are given; `append` neither waits nor fails."""
+    """Puts entries on the log, sealed, in the order in which they are given; `append` neither waits nor fails."""
 
-    def __init__(self, append: Callable[[bytes], None]) -> None:
+    def __init__(self, append: Callable[[bytes], None], seal: Seal) -> None:
         self._append = append
+        self._seal = seal
 
     def publish(self, *entries: Entry) -> None:
         """Tell all nodes, this one too."""
         for entry in entries:
-            self._append(encode_entry(entry))
+            self._append(self._seal.close(encode_entry(entry)))
 
     def publish_facts(self, facts: Iterable[Fact]) -> None:
         """Tell all nodes of durable facts."""

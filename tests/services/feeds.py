@@ -4,11 +4,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.core import wire
-from app.core.entries import Ended, Happened, encode_entry
+from app.core.entries import Ended, Entry, Happened, encode_entry
 from app.core.errors import Unavailable
 from app.core.model import Fact, Message
 from app.core.sending import Sent
 from app.core.sequencer import Sequencer
+from app.secure.seals import Seal
 from app.services.channels import record
 from app.services.feed import Feed
 from app.services.history import History
@@ -16,6 +17,8 @@ from app.store import channels, messages
 from app.store.database import Database
 from tests.core.values import CHANNEL, NOW_MS, USER, a_message, an_id
 from tests.helpers import eventually
+
+SEAL = Seal(b"the key of this deployment......")
 
 
 class Listeners:
@@ -88,7 +91,7 @@ class House:
         self.sequencer = Sequencer()
         self.listeners = Listeners(self.sequencer, USER)
         self.history = Stored(database)
-        self.feed = Feed(self.history, self.listeners, self.sequencer)
+        self.feed = Feed(self.history, self.listeners, self.sequencer, SEAL)
 
     async def stores(self, *facts: Fact) -> None:
         """Commit facts without telling the log."""
@@ -126,4 +129,9 @@ def membership(kind: str, seq: int, user_id: str = USER) -> Fact:
 
 
 def entry_of(fact: Fact) -> bytes:
-    return encode_entry(Happened(channel_id=fact.channel_id, seq=fact.seq, type=fact.type, envelope=fact.envelope))
+    return sealed(Happened(channel_id=fact.channel_id, seq=fact.seq, type=fact.type, envelope=fact.envelope))
+
+
+def sealed(entry: Entry) -> bytes:
+    """Write an entry as a node of this deployment does."""
+    return SEAL.close(encode_entry(entry))

@@ -9,12 +9,13 @@ import pytest
 from app.core import wire
 from app.core.entries import Ended, Granted, RolesChanged, Told, encode_entry
 from app.core.model import Fact, User
+from app.secure.seals import Seal
 from app.services import feed as feed_module
 from app.store import channels, users
 from app.store.database import open_database
 from tests.core.values import CHANNEL, NOW_MS, SESSION, USER, a_channel, an_id
 from tests.helpers import eventually
-from tests.services.feeds import House, Listeners, entry_of, membership, said
+from tests.services.feeds import House, Listeners, entry_of, membership, said, sealed
 
 BEN = an_id("usr", 2)
 NEVER_S = 3600.0
@@ -77,6 +78,8 @@ async def test_facts_of_a_channel_that_nobody_follows_go_nowhere(house: House) -
     [
         b"",
         b"not ours",
+        sealed(Ended(user_id=USER, reason="signed_out", at_ms=1))[16:],
+        Seal(b"somebody else's key.............").close(encode_entry(Ended(user_id=USER, reason="x", at_ms=1))),
         entry_of(Fact(channel_id=CHANNEL, seq=1, type="channel.added", envelope=b"{}")),
         entry_of(Fact(channel_id=CHANNEL, seq=1, type="disconnect", envelope=b"{}")),
         entry_of(Fact(channel_id=CHANNEL, seq=1, type=wire.MESSAGE_CREATED, envelope=b"{}")),
@@ -85,11 +88,11 @@ async def test_facts_of_a_channel_that_nobody_follows_go_nowhere(house: House) -
         entry_of(wire.fact("member.joined", channel_id=CHANNEL, seq=1, at_ms=0, actor_id=USER, data={})),
         entry_of(wire.fact("member.left", channel_id=CHANNEL, seq=1, at_ms=0, actor_id=USER, data={"user_id": 5})),
         entry_of(Fact(channel_id=CHANNEL, seq=1, type=wire.MESSAGE_CREATED, envelope=said(1).envelope + b"\xff")),
-        encode_entry(Told(user_id=USER, type="hello", envelope=b"\xff")),
-        encode_entry(Told(user_id=USER, type="disconnect", envelope=b'{"type":"disconnect"}')),
-        encode_entry(Told(user_id=USER, type="hello", envelope=b'{"type":"channel.added"}')),
+        sealed(Told(user_id=USER, type="hello", envelope=b"\xff")),
+        sealed(Told(user_id=USER, type="disconnect", envelope=b'{"type":"disconnect"}')),
+        sealed(Told(user_id=USER, type="hello", envelope=b'{"type":"channel.added"}')),
     ],
-    ids=range(13),
+    ids=range(15),
 )
 async def test_an_entry_that_is_not_ours_is_counted_and_does_no_harm(house: House, raw: bytes) -> None:
     listeners = follows(house)
@@ -108,7 +111,7 @@ async def test_passing_facts_grants_ends_and_changes_of_roles_are_passed_on(hous
         ended,
         RolesChanged(user_id=BEN),
     )
-    house.feed.on_entries([encode_entry(entry) for entry in entries])
+    house.feed.on_entries([sealed(entry) for entry in entries])
     assert house.listeners.heard == [
         ("told", USER, wire.CHANNEL_ADDED, envelope),
         ("admitted", USER, 4),
