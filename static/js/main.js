@@ -305,7 +305,7 @@ document.addEventListener("visibilitychange", () => {
 });
 addEventListener("focus", () => reading.mark());
 addEventListener("hashchange", route);
-addEventListener("online", () => wire.nudge());
+addEventListener("online", () => wire.restart());
 addEventListener("offline", () => wire.probe());
 addEventListener("pagehide", () => state.user && storage.keepDrafts(state.user.id, state.drafts));
 regionKeys($("app"));

@@ -11,6 +11,7 @@ const UNKNOWN = "Not confirmed. Sending again cannot double it.";
 export class Outbox {
   #lanes = new Map();
   #busy = new Set();
+  #tries = new Map();
 
   /**
    * @param {{call: (name: string, payload: object) => Promise<any>, isUp: () => boolean,
@@ -38,6 +39,7 @@ export class Outbox {
   /** @param {object} message one that failed; it goes to the end of its channel's queue under the same key */
   retry(message) {
     this.dispatch({ type: "waiting", client_msg_id: message.client_msg_id });
+    this.#tries.delete(message.client_msg_id);
     this.#lane(message.channel_id).push(message);
     this.#drain(message.channel_id);
   }
@@ -53,6 +55,7 @@ export class Outbox {
   /** Forgets everything, as when somebody signs out. */
   clear() {
     this.#lanes.clear();
+    this.#tries.clear();
   }
 
   #lane(channel_id) {
@@ -74,29 +77,40 @@ export class Outbox {
     }
   }
 
-  /** Tries until the outcome is known; gives false where there is no connection, so that the turn is kept. */
+  /**
+   * Tries until the outcome is known; gives false where there is no connection, so that the turn is kept. Attempts that
+   * a lost connection ended count as well: a message that costs the connection every time must not do so for ever.
+   */
   async #send(message) {
-    const { client_msg_id, channel_id, text } = message;
+    const { client_msg_id, channel_id } = message;
     let reason = UNKNOWN;
-    for (let tries = 0; tries < MAX_TRIES; tries++) {
-      if (!this.#lane(channel_id).includes(message)) return true;
+    let tries = this.#tries.get(client_msg_id) ?? 0;
+    while (tries < MAX_TRIES && this.#lane(channel_id).includes(message)) {
       if (!this.isUp()) {
         this.dispatch({ type: "waiting", client_msg_id });
         return false;
       }
-      this.dispatch({ type: "sending", client_msg_id });
-      try {
-        const { message: stored } = await this.call("message.send", { channel_id, text, client_msg_id });
-        this.dispatch({ type: "sent", message: stored });
-        return true;
-      } catch (failure) {
-        const error = asCallError(failure);
-        reason = error.code === "unknown" ? UNKNOWN : error.message;
-        if (!error.retryable) break;
-        if (this.isUp()) await this.wait(Math.max(error.retry_after_ms ?? 0, backoff(tries, this.random)));
-      }
+      this.#tries.set(client_msg_id, ++tries);
+      const error = await this.#attempt(message);
+      if (!error) return true;
+      reason = error.code === "unknown" ? UNKNOWN : error.message;
+      if (!error.retryable) break;
+      if (this.isUp()) await this.wait(Math.max(error.retry_after_ms ?? 0, backoff(tries, this.random)));
     }
     this.dispatch({ type: "failed", client_msg_id, reason });
     return true;
+  }
+
+  /** Tries once; gives the failure, or null where the message is stored. */
+  async #attempt({ client_msg_id, channel_id, text }) {
+    this.dispatch({ type: "sending", client_msg_id });
+    try {
+      const { message } = await this.call("message.send", { channel_id, text, client_msg_id });
+      this.#tries.delete(client_msg_id);
+      this.dispatch({ type: "sent", message });
+      return null;
+    } catch (failure) {
+      return asCallError(failure);
+    }
   }
 }

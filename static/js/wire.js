@@ -63,9 +63,17 @@ export class Wire {
     this.#socket.disconnect();
   }
 
-  /** Tries at once instead of at the end of the wait, as when the device is online again. */
+  /** Tries at once instead of at the end of the wait, as when somebody writes. */
   nudge() {
     if (this.#wanted && !this.isUp && this.#timer) this.start();
+  }
+
+  /** Begins again, as when the device has another network: an attempt over the old one may hang. */
+  restart() {
+    if (!this.#wanted || this.isUp) return;
+    this.#settle();
+    this.#socket.disconnect();
+    this.start();
   }
 
   /** Finds out whether a connection that looks open is: one that does not answer is replaced. */

@@ -1,5 +1,6 @@
-"""A real browser for the page: Debian's Chromium, one process per test module's need, one context per person."""
+"""A real browser for the page: Debian's Chromium, one process a test, one context a person."""
 
+import functools
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -35,14 +36,23 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
-async def visit(chromium: Browser, node: Node) -> AsyncIterator[Visit]:
-    """Open the page as somebody new; at the end no page may have complained, unless its test took the complaints."""
+async def visit_at(chromium: Browser) -> AsyncIterator[Visit]:
+    """Open a node's page as somebody new; at the end no page may have complained, unless its test took the complaints.
+
+    Takes the node, a name, and options of a Playwright context.
+    """
     visitors: list[Visitor] = []
 
-    async def visit(name: str, **options: object) -> Visitor:
+    async def visit(node: Node, name: str, **options: object) -> Visitor:
         visitor = await Visitor.opens(chromium, node.url, name, **options)
         visitors.append(visitor)
         return visitor
 
     yield visit
     assert [complaint for visitor in visitors for complaint in visitor.complaints] == []
+
+
+@pytest.fixture
+def visit(visit_at: Visit, node: Node) -> Visit:
+    """Open the page of the one node that runs."""
+    return functools.partial(visit_at, node)

@@ -1,5 +1,6 @@
 """The first page as two people meet on it."""
 
+import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import Visit
@@ -40,7 +41,7 @@ async def test_reload_keeps_the_sign_in_the_channel_and_the_draft(visit: Visit) 
     await ana.creates("general")
     await ana.writes("before the reload")
     await ana.sees("before the reload")
-    await ana.page.get_by_role("textbox").fill("half a thought")
+    await ana.drafts("half a thought")
     await ana.page.reload()
     await ana.is_in("general")
     await ana.sees("before the reload")
@@ -117,6 +118,24 @@ async def test_reconnecting_brings_what_was_missed(visit: Visit) -> None:
     bo.takes_complaints()
 
 
+async def test_too_much_to_catch_up_with_is_read_anew(visit: Visit) -> None:
+    ana, bo = await visit("ana"), await visit("bo")
+    await ana.registers()
+    await ana.creates("general")
+    await bo.registers()
+    await bo.joins("general")
+    await ana.writes("before")
+    await bo.sees("before")
+    await bo.loses_connection()
+    await ana.page.evaluate(POST_MANY)
+    await bo.regains_connection()
+    await bo.sees("message 119")
+    texts = await bo.texts()
+    assert texts == [f"message {number}" for number in range(120 - len(texts), 120)]
+    assert len(texts) <= 100
+    bo.takes_complaints()
+
+
 async def test_older_messages_load_while_scrolling_up_without_a_jump(visit: Visit) -> None:
     ana = await visit("ana")
     await ana.registers()
@@ -137,6 +156,85 @@ async def test_older_messages_load_while_scrolling_up_without_a_jump(visit: Visi
     await expect(ana.page.get_by_text("This is the start of #general")).to_be_in_viewport()
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_nothing_is_wider_than_a_small_phone(visit: Visit, scheme: str) -> None:
+    phone = {"viewport": {"width": 320, "height": 568}, "is_mobile": True, "has_touch": True, "color_scheme": scheme}
+    ana = await visit("ana", **phone)
+    assert await ana.page.evaluate(OVERFLOW) == []
+    await ana.registers()
+    assert await ana.page.evaluate(OVERFLOW) == []
+    await ana.creates("a-channel-whose-name-is-as-long-as-names-may-be-in-this-place-64", "A topic that goes on " * 10)
+    await ana.page.get_by_role("textbox").fill("https://example.com/" + "unbreakable" * 20)
+    await ana.page.get_by_role("button", name="Send").click()
+    await expect(ana.page.locator(".message.is-sent")).to_have_count(1)
+    assert await ana.page.evaluate(OVERFLOW) == []
+    await ana.page.get_by_role("link", name="Back to the channels").click()
+    await expect(ana.page.get_by_role("navigation", name="Channels")).to_be_visible()
+    await expect(ana.page.get_by_role("textbox")).to_be_hidden()
+    assert await ana.page.evaluate(OVERFLOW) == []
+
+
+async def test_the_keyboard_alone_reaches_everything(visit: Visit) -> None:
+    ana = await visit("ana")
+    await ana.registers()
+    await ana.creates("general")
+    await ana.writes("one")
+    await ana.writes("two")
+    await ana.sees("two")
+    focused = ana.page.locator(":focus")
+    await expect(focused).to_have_accessible_name("Message #general")
+    await ana.page.keyboard.press("Shift+F6")
+    await expect(focused).to_contain_text("two")
+    await ana.page.keyboard.press("ArrowUp")
+    await expect(focused).to_contain_text("one")
+    await ana.page.keyboard.press("Shift+F6")
+    await expect(focused).to_have_accessible_name("general")
+    await ana.page.keyboard.press("F6")
+    await ana.page.keyboard.press("F6")
+    await expect(focused).to_have_accessible_name("Message #general")
+
+
+async def test_shift_enter_makes_a_line_and_composing_sends_nothing(visit: Visit) -> None:
+    ana = await visit("ana")
+    await ana.registers()
+    await ana.creates("general")
+    await ana.drafts("one")
+    await ana.page.keyboard.press("Shift+Enter")
+    await ana.page.keyboard.type("two")
+    await ana.page.get_by_role("textbox").dispatch_event("keydown", {"key": "Enter", "isComposing": True})
+    assert await ana.texts() == []
+    await ana.page.keyboard.press("Enter")
+    await ana.sees("one\ntwo")
+    assert await ana.texts() == ["one\ntwo"]
+
+
+async def test_only_what_others_write_in_the_open_channel_is_read_out(visit: Visit) -> None:
+    ana, bo = await visit("ana"), await visit("bo")
+    await ana.registers()
+    await ana.creates("general")
+    await bo.registers()
+    await bo.joins("general")
+    await ana.writes("for your ears")
+    await expect(bo.page.locator("#announcer")).to_have_text("ana: for your ears")
+    await expect(ana.page.locator("#announcer")).to_be_empty()
+    assert await bo.page.locator("[aria-live=polite], [role=status]").count() == 1
+
+
+async def test_a_channel_that_is_left_is_gone_and_can_be_joined_again(visit: Visit) -> None:
+    ana, bo = await visit("ana"), await visit("bo")
+    await ana.registers()
+    await ana.creates("general")
+    await bo.registers()
+    await bo.joins("general")
+    await bo.page.get_by_role("button", name="Leave this channel").click()
+    await bo.page.get_by_role("dialog").get_by_role("button", name="Leave", exact=True).click()
+    await expect(bo.page.get_by_role("link", name="general")).to_have_count(0)
+    await ana.writes("behind your back")
+    await ana.sees("behind your back")
+    await bo.joins("general")
+    await bo.sees("behind your back")
+
+
 async def test_wrong_password_is_told_without_naming_the_field(visit: Visit) -> None:
     ana = await visit("ana")
     await ana.page.get_by_label("Username").fill("ana")
@@ -151,6 +249,14 @@ SCROLL_TO_TOP = """(row) => {
   document.getElementById("timeline").scrollTop = 0;
   return row.getBoundingClientRect().top;
 }"""
+# What sticks out of the window to the right, or can be scrolled sideways.
+OVERFLOW = """() => [...document.querySelectorAll("body *")]
+  .filter((element) => element.checkVisibility() && element.getBoundingClientRect().right > innerWidth + 0.5)
+  .filter((element) => !element.closest(".unseen, .skip"))
+  .filter((element) => getComputedStyle(element.parentElement).overflowX !== "hidden")
+  .map((element) => `${element.tagName} ${element.className}`)
+  .concat(document.scrollingElement.scrollWidth > innerWidth ? ["page"] : [])
+"""
 POST_MANY = """async () => {
   const channel = location.hash.slice(2);
   const refresh = { method: "POST", headers: { "X-Requested-With": "fetch" } };

@@ -49,10 +49,10 @@ class Visitor:
         await page.get_by_role("button", name="Create account").click()
         await expect(page.get_by_role("navigation", name="Channels")).to_contain_text(f"@{self.name}")
 
-    async def signs_in(self) -> None:
+    async def signs_in(self, password: str = PASSWORD) -> None:
         """Sign in to the account."""
         await self.page.get_by_label("Username").fill(self.name)
-        await self.page.get_by_label("Password", exact=True).fill(PASSWORD)
+        await self.page.get_by_label("Password", exact=True).fill(password)
         await self.page.get_by_role("button", name="Sign in", exact=True).click()
 
     async def creates(self, channel: str, topic: str = "") -> None:
@@ -86,6 +86,10 @@ class Visitor:
         await expect(rows).to_have_count(times)
         return rows
 
+    async def drafts(self, text: str) -> None:
+        """Write something without sending it."""
+        await self.page.get_by_role("textbox", name=re.compile("^Message #")).fill(text)
+
     async def texts(self) -> list[str]:
         """Read all messages of the timeline."""
         return await self.page.locator(".message .text").all_text_contents()
@@ -99,9 +103,10 @@ class Visitor:
         await self.page.route("**/socket.io/**", lambda route: route.abort())
 
     async def regains_connection(self) -> None:
-        """Let sockets through again; the page finds out by itself."""
+        """Let sockets through again, and tell the page as a device does whose network is back."""
         self.is_cut = False
         await self.page.unroute("**/socket.io/**")
+        await self.page.evaluate("dispatchEvent(new Event('online'))")
 
     def takes_complaints(self) -> list[str]:
         """Give the complaints so far and forget them, for a test that expects some."""

@@ -105,6 +105,19 @@ test("after five attempts it says that the outcome is not known", async () => {
   assert.match(line.events.at(-1).reason, /^Not confirmed/);
 });
 
+test("a message that costs the connection every time is given up", async () => {
+  const line = outboxWith(Array.from({ length: 9 }, () => ({ failure: unknownOutcome("cut"), cuts: true })));
+  line.outbox.add(note(1));
+  for (let returns = 0; returns < 8; returns++) {
+    await settled();
+    line.isUp = true;
+    line.outbox.resume();
+  }
+  await settled();
+  assert.equal(line.sent.length, 5);
+  assert.equal(fates(line).at(-1), "failed key-1");
+});
+
 test("retry goes on under the same key", async () => {
   const line = outboxWith([new CallError({ code: "forbidden", message: "No." })]);
   line.outbox.add(note(1));

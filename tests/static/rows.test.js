@@ -19,8 +19,9 @@ test("one byline for a run of messages, a new one after five minutes or by anoth
 });
 
 test("every day has its name once", () => {
-  const state = hear(reading(), ...facts(fact(1), fact(2, { created_at: "2030-01-02T00:00:00.000Z" })));
-  assert.deepEqual(shape(state), ["day", "+text 1", "day", "+text 2"]);
+  const times = ["2030-01-01T23:59:58.000Z", "2030-01-01T23:59:59.000Z", "2030-01-02T00:00:00.000Z"];
+  const state = hear(reading(), ...facts(...times.map((created_at, number) => fact(number + 1, { created_at }))));
+  assert.deepEqual(shape(state), ["day", "+text 1", "-text 2", "day", "+text 3"]);
 });
 
 test("the line stands above the first new message", () => {

@@ -188,7 +188,7 @@ test("the line above what is new is fixed when the channel opens, and goes when 
   let state = hear(signedIn(), ...facts(fact(1), fact(2), fact(3)), { type: "opened", channel_id: GENERAL });
   state = hear(state, { type: "read", channel_id: GENERAL }, { type: "page", channel_id: GENERAL, page: page([1, 2, 3]) });
   assert.equal(state.divider.seq, 1);
-  state = hear(state, ...facts(fact(4)));
+  state = hear(state, ...facts(fact(4)), { type: "page", channel_id: GENERAL, page: page([1, 2, 3, 4]) });
   assert.equal(state.divider.seq, 1);
   assert.equal(hear(state, queued).divider, null);
 });

@@ -68,7 +68,7 @@ export class ComposerView {
   /** Sends to the channel that is on the screen at this moment, whatever a draft may say. */
   #submitted(event) {
     event.preventDefault();
-    const text = this.field.value.trim();
+    const text = sendable(this.field.value);
     if (!text || !this.#channel_id || this.field.disabled || [...text].length > this.#limit) return;
     this.field.value = "";
     this.#changed();
@@ -88,8 +88,13 @@ export class ComposerView {
 
   /** Says how much room is left once it gets short. */
   #tooLong() {
-    const left = this.#limit - [...this.field.value.trim()].length;
+    const left = this.#limit - [...sendable(this.field.value)].length;
     if (left > this.#limit * (1 - COUNT_FROM)) return null;
     return left >= 0 ? `${left} characters left` : `${-left} characters too many`;
   }
+}
+
+/** Takes out what no server stores: NUL, and halves of characters that a paste has cut. */
+function sendable(text) {
+  return text.toWellFormed().replaceAll("\0", "").trim();
 }

@@ -136,9 +136,12 @@ export class TimelineView {
     next.focus();
   }
 
+  /** Lets the keyboard come in at the newest message, unless it is walking over the messages right now. */
   #keepTabStop() {
-    if (this.list.querySelector('.message[tabindex="0"]')) return;
+    const stop = this.list.querySelector('.message[tabindex="0"]');
     const last = [...this.list.querySelectorAll(".message")].at(-1);
-    if (last) last.tabIndex = 0;
+    if (!last || stop === last || (stop && this.list.contains(document.activeElement))) return;
+    if (stop) stop.tabIndex = -1;
+    last.tabIndex = 0;
   }
 }
