@@ -215,9 +215,10 @@ class ChatNamespace(Namespace):
         claims = await self._desk.sessions.authenticate(command.token)
         if claims.subject != connection.session.claims.subject:
             raise Unauthenticated("token of another user")
+        missed = connection.suspended
         connection.session = connection.session.under(claims)
         self._leases.renew(connection, claims)
-        return {"token_expires_at": rfc3339(claims.expires_at_s * 1000)}
+        return {"token_expires_at": rfc3339(claims.expires_at_s * 1000), "sync_required": missed}
 
     async def _ping(self, _connection: Connection, _command: Ping) -> dict[str, Any]:
         return {"server_time": rfc3339(self._clock())}

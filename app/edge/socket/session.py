@@ -1,9 +1,10 @@
 """What the server knows of one socket: the verified claims, frozen, and its allowance of commands."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from app.core.buckets import Bucket
 from app.core.claims import Claims
+from app.edge.socket.lease import Lease
 
 PATIENCE = 200
 """Commands refused for their rate before the socket is closed for a flood; it is regained as fast as the rate."""
@@ -22,6 +23,7 @@ class SocketSession:
     patience: Bucket
     client: str | None = None
     over: str | None = None
+    lease: Lease = field(default_factory=Lease)
 
     def under(self, claims: Claims) -> "SocketSession":
         """Give the same session under other claims of the same user."""
