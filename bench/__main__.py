@@ -75,13 +75,16 @@ def main(arguments: Sequence[str]) -> None:
         run([question for question in QUESTIONS if question.quick_peers], results, quick=True)
         print(report.brief(results))
     elif list(arguments) == ["report"]:
-        write(from_json(RESULTS.read_text()))
+        results = from_json(RESULTS.read_text())
+        write(results)
     else:
         asked = [question for question in QUESTIONS if not arguments or question.name in arguments]
         partly = arguments and RESULTS.exists()
         results = Results(about(), from_json(RESULTS.read_text()).all if partly else {})
         run(asked, results, quick=False)
         print(report.brief(results))
+    if disturbed := results.about.get("kept_disturbed"):
+        print(f"{disturbed} turns were disturbed by other work on this machine: ask again when it is quiet")
     print(f"{time.monotonic() - started_s:.0f} s", file=sys.stderr)
 
 

@@ -48,13 +48,20 @@ class Flow:
     size_bytes: int
     cpu: Callable[[], float]
 
+    def once(self) -> None:
+        """Send one message and wait until everyone has it; raise if somebody gets it twice."""
+        self.senders[0].send(wire.say(self.size_bytes))
+        self._drain(wire.said_bytes(self.size_bytes) * len(self.recipients))
+        if self._take(TWICE_S):
+            raise ConnectionError("a message has come twice")
+
     def keep(self, in_flight: int, warm_s: float, seconds: float) -> Window:
         """Keep that many messages in flight: a new one is sent when all recipients have one more.
 
         The first warm_s seconds do not count. One message goes alone before, to see that it reaches everyone once, and
         at the end everything in flight is waited for. Raises Silence or ConnectionError when it is not so.
         """
-        self._try()
+        self.once()
         per_message = wire.said_bytes(self.size_bytes) * len(self.recipients)
         senders = cycle(self.senders[:in_flight])
         frame = wire.say(self.size_bytes)
@@ -121,12 +128,6 @@ class Flow:
                 raise ConnectionError("the server closed a connection")
             got += size
         return got
-
-    def _try(self) -> None:
-        self.senders[0].send(wire.say(self.size_bytes))
-        self._drain(wire.said_bytes(self.size_bytes) * len(self.recipients))
-        if self._take(TWICE_S):
-            raise ConnectionError("a message has come twice")
 
     def _drain(self, missing: int) -> None:
         end_s = time.monotonic() + SILENCE_S

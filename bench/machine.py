@@ -15,7 +15,7 @@ SERVER_CORE, LOAD_CORE = CORES[0], CORES[-1]
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 FOREIGN = 0.08
 LOOK_S = 0.5
-QUIET_S = 60.0
+QUIET_S = 30.0
 
 
 @contextmanager

@@ -49,10 +49,10 @@ class Peer:
 
 NODE = Peer("node", "Node socket.io", "node")
 NODE_SYNC = Peer("node_sync", "Node socket.io, crypto.verify", "node", {"verify": "sync"})
-NODE_STREAMS = Peer("node_streams", "Node socket.io + redis-streams", "node", redis=True)
+NODE_STREAMS = Peer("node_streams", "Node socket.io + Redis Streams", "node", redis=True)
 STOCK = Peer("stock", "python-socketio", "stock")
 STOCK_UVLOOP = Peer("stock_uvloop", "python-socketio, uvloop", "stock", {"uvloop": True})
-STOCK_REDIS = Peer("stock_redis", "python-socketio + AsyncRedisManager", "stock", {"uvloop": True}, redis=True)
+STOCK_REDIS = Peer("stock_redis", "python-socketio + Redis, uvloop", "stock", {"uvloop": True}, redis=True)
 OURS = Peer("ours", "Heliograph engine", "ours", {"uvloop": True})
 OURS_LOG = Peer("ours_log", "Heliograph engine + log", "ours", {"uvloop": True}, redis=True)
 FLOOR = Peer("floor", "floor: bare send()", "floor")

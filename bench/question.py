@@ -13,6 +13,7 @@ from typing import Any
 from bench import machine, peer
 from bench.peer import Peer, Process
 from bench.results import Figures, Results
+from bench.swarm import Silence
 
 ATTEMPTS = 3
 
@@ -95,21 +96,35 @@ def ask(question: Question, results: Results, *, quick: bool, quiet: Callable[[]
 
 
 def _turn(question: Question, one: Peer, results: Results, quiet: Callable[[], None] | None) -> tuple[Figures, float]:
-    """Measure until nobody else was busy on the cores; after the last attempt the quietest one counts."""
+    """Measure until nobody else was busy on the cores; after the last attempt the quietest one counts.
+
+    A turn that fails is repeated too; when none succeeds, the last failure is raised.
+    """
     found: list[tuple[float, Figures]] = []
-    for _ in range(ATTEMPTS if quiet else 1):
+    for attempt in range(ATTEMPTS if quiet else 1):
         stage = Stage(quick=quiet is None)
         if quiet:
             quiet()
-        figures = question.measure(stage, one)
+        try:
+            figures = question.measure(stage, one)
+        except (OSError, Silence) as error:
+            if not found and (quiet is None or attempt == ATTEMPTS - 1):
+                raise
+            print(f"{question.name} {one.name} failed: {error!r}", file=sys.stderr)
+            _count(results, "failed")
+            continue
         found.append((stage.disturbance, figures))
         if stage.disturbance < machine.FOREIGN:
             break
-        results.about["disturbed"] = results.about.get("disturbed", 0) + 1
+        _count(results, "disturbed")
     disturbance, figures = min(found, key=lambda pair: pair[0])
     if disturbance >= machine.FOREIGN:
-        results.about["kept_disturbed"] = results.about.get("kept_disturbed", 0) + 1
+        _count(results, "kept_disturbed")
     return figures, disturbance
+
+
+def _count(results: Results, what: str) -> None:
+    results.about[what] = results.about.get(what, 0) + 1
 
 
 def _brief(figures: Figures) -> str:

@@ -11,7 +11,7 @@ from html import escape
 from itertools import pairwise
 
 WIDTH = 760
-LEFT, RIGHT, TOP = 78, 216, 62
+LEFT, RIGHT, TOP = 66, 250, 62
 PLOT_HEIGHT = 300
 ROW = 34
 LABEL_GAP = 16

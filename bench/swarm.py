@@ -38,12 +38,10 @@ class Swarm:
         self.clients = {}
         self.epoll.close()
 
-    def connect(
-        self, port: int, greetings: Sequence[bytes], *, at_once: int = 32, how: wire.Conversation = wire.by_websocket
-    ) -> list[socket.socket]:
+    def connect(self, port: int, greetings: Sequence[bytes], *, at_once: int = 32) -> list[socket.socket]:
         """Connect one client for each greeting, so many of them at once; return them when all are connected.
 
-        greetings: the frames that connect to the namespace. how: the conversation that opens a session.
+        greetings: the frames that connect to the namespace.
         """
         scripts: dict[int, wire.Script] = {}
         heard: dict[int, bytes] = {}
@@ -52,7 +50,7 @@ class Swarm:
             while len(scripts) < at_once and (greeting := next(waiting, None)) is not None:
                 client = self._dial(port)
                 made.append(client)
-                script = scripts[client.fileno()] = how(greeting)
+                script = scripts[client.fileno()] = wire.by_websocket(greeting)
                 heard[client.fileno()] = b""
                 client.send(next(script))
             if not scripts:

@@ -5,7 +5,7 @@ Source: RFC 6455 part 5; Engine.IO protocol v4; Socket.IO protocol v5.
 """
 
 import json
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import Any
 
 MASK = b"\x37\xfa\x21\x3d"
@@ -16,7 +16,6 @@ REQUEST = (
 )
 
 Script = Generator[bytes, bytes, None]
-Conversation = Callable[[bytes], Script]
 
 
 def masked(opcode: int, payload: bytes) -> bytes:

@@ -1,10 +1,14 @@
 from collections.abc import Iterable
 from typing import Any
 
+import pytest
+
 from bench import peer
 from bench.peer import Peer
 from bench.question import Question, Stage, ask
 from bench.results import Figures, Results
+
+FAILS = 2.0
 
 
 def question(disturbances: Iterable[float], rounds: int = 1, peers: tuple[Peer, ...] = (peer.OURS,)) -> Question:
@@ -13,6 +17,8 @@ def question(disturbances: Iterable[float], rounds: int = 1, peers: tuple[Peer, 
 
     def measure(stage: Stage, _: Peer) -> Figures:
         number, stage.disturbance = next(turns)
+        if stage.disturbance == FAILS:
+            raise ConnectionError("the server closed a connection")
         return {(1, "figure"): float(number)}
 
     return Question("some", "Some", "", "", (), peers, measure, rounds, quick_peers=peers)
@@ -41,6 +47,15 @@ def test_a_quick_run_does_not_repeat() -> None:
     figures, _, waits = answers(question([0.5, 0.01]), quick=True)
 
     assert (figures, waits) == ([0.0], 0)
+
+
+def test_a_turn_that_fails_is_repeated_and_counted() -> None:
+    assert answers(question([FAILS, 0.01])) == ([1.0], {"failed": 1}, 2)
+
+
+def test_a_question_that_always_fails_is_an_error() -> None:
+    with pytest.raises(ConnectionError):
+        answers(question([FAILS] * 3))
 
 
 def test_peers_take_turns_round_after_round() -> None:
