@@ -32,7 +32,6 @@ MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 # Runs between fork and exec, in an interpreter of its own: the server dies with the process that started it.
 LAUNCH = """
 import ctypes, os, sys
-os.umask(0o077)
 if sys.platform == "linux":
     ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL
 if os.getppid() == int(sys.argv[1]):

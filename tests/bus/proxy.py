@@ -14,6 +14,7 @@ class Proxy:
         self.target = target
         self.port = 0
         self.delay_s = 0.0
+        self.bytes_per_s = float("inf")  # of each connection and direction
         self.cut_after: int | None = None  # bytes of answers until the connection is reset
         self.open = asyncio.Event()
         self.open.set()
@@ -56,7 +57,7 @@ class Proxy:
     ) -> None:
         while data := await reader.read(65536):
             self.received += len(data)
-            await asyncio.sleep(self.delay_s)
+            await asyncio.sleep(self.delay_s + len(data) / self.bytes_per_s)
             await self.open.wait()
             if answers and self.cut_after is not None:
                 data, self.cut_after = data[: self.cut_after], self.cut_after - len(data)

@@ -51,6 +51,11 @@ def in_run(pid: int) -> bool:
         return False
 
 
+def names_in(directory: Path) -> set[str]:
+    """List what is in a directory."""
+    return {file.name for file in directory.iterdir()}
+
+
 @asynccontextmanager
 async def owner_of(directory: Path) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run the embedded server from another process."""
@@ -88,7 +93,7 @@ async def test_it_ends_with_its_user_and_leaves_no_data(tmp_path: Path) -> None:
         async with connect(url) as client:
             await client.set("key", "value")
     assert not in_run(pid)
-    assert not [*tmp_path.glob("*.rdb"), *tmp_path.glob("*.aof"), *tmp_path.glob("*dir"), *tmp_path.glob("*.sock")]
+    assert names_in(tmp_path) <= {"valkey.lock", "valkey.log"}
 
 
 async def test_it_starts_in_a_moment(tmp_path: Path) -> None:

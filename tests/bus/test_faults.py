@@ -240,9 +240,11 @@ async def test_a_node_alone_in_a_partition_hears_all_after_it(valkey: Valkey, de
         assert cut_off.gaps == other.gaps == []
 
 
-@pytest.mark.parametrize("writes_first", [False, True])
-async def test_a_failover_to_a_replica_that_lags_is_noticed(
-    make_valkey: Callable[..., Valkey], deployment: str, *, writes_first: bool
+@pytest.mark.parametrize(
+    ("written", "gap"), [(None, "rewound"), ("with a lower id", "rewound"), ("with a higher id", "failover")]
+)
+async def test_a_failover_to_a_replica_that_lags_is_noticed_and_nothing_in_it_is_passed_over(
+    make_valkey: Callable[..., Valkey], deployment: str, written: str | None, gap: str
 ) -> None:
     port = free_port()
     primary = make_valkey("--port", str(port), "--bind", "127.0.0.1")
@@ -254,11 +256,21 @@ async def test_a_failover_to_a_replica_that_lags_is_noticed(
         replica.run("REPLICAOF", "NO", "ONE")
         await ear.hears(b"not copied")
         primary.kill()
-        if writes_first:
-            replica.run("XADD", key, "*", "e", "before the node is back")
+        if written:
+            copied = replica.run("XRANGE", key, "-", "+")[0][0]
+            replica.run("XADD", key, copied[:-1] + b"1" if "lower" in written else "*", "e", written)
         proxy.target = replica.socket
         await eventually(lambda: ear.gaps)
         await ear.hears(b"after")
-        assert ear.gaps == ["failover" if writes_first else "rewound"]
-        missing = [b"before the node is back"] if writes_first else []
-        assert ear.entries == [b"copied", b"not copied", *missing, b"after"]
+        assert ear.gaps == [gap]
+        assert ear.entries == [b"copied", b"not copied", *([written.encode()] if written else []), b"after"]
+
+
+async def test_an_idle_node_is_well_again_without_saying_anything(faulty_valkey: Valkey, deployment: str) -> None:
+    async with listening(faulty_valkey.url, deployment) as ear:
+        faulty_valkey.kill()
+        (publisher,) = [task for task in asyncio.all_tasks() if task.get_name() == "log publisher"]
+        publisher.cancel()
+        await eventually(lambda: "publisher: " in str(ear.log.health().last_error))
+        faulty_valkey.start()
+        await eventually(lambda: ear.log.health().connected)
