@@ -33,6 +33,7 @@ BAD_METHOD: Final = (400, 2, "Bad handshake method")
 BAD_REQUEST: Final = (400, 3, "Bad request")
 FORBIDDEN: Final = (403, 4, "Forbidden")
 BAD_VERSION: Final = (400, 5, "Unsupported protocol version")
+UNAUTHORIZED: Final = (401, 4, "Unauthorized")
 TOO_LARGE: Final = (413, 3, "Payload too large")
 TOO_MANY: Final = (429, 4, "Too many connections")
 
@@ -125,8 +126,11 @@ class Door:
 
 
 def refusal(error: Refused, headers: Mapping[str, str] | None = None) -> web.Response:
-    """Build the answer to a request that was refused; the connection ends with it."""
-    body = strict_json.dumps({"code": error.code, "message": str(error)})
+    """Build the answer to a request that was refused.
+
+    The connection ends with it, unless it is a plain 400. A 413 says nothing, as from the reference server.
+    """
+    body = b"" if error.status == 413 else strict_json.dumps({"code": error.code, "message": str(error)})
     response = web.Response(status=error.status, body=body, content_type="application/json", headers=headers)
     if error.status != 400:
         response.force_close()

@@ -8,7 +8,7 @@ Source: Engine.IO protocol v4.
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
@@ -17,12 +17,12 @@ from aiohttp import web
 
 from app.engine import strict_json
 from app.engine.complaints import Complaints
-from app.engine.door import BAD_REQUEST, TOO_MANY, UNKNOWN_SID, Ask, Door, Refused, refusal
+from app.engine.door import BAD_REQUEST, TOO_MANY, UNAUTHORIZED, UNKNOWN_SID, Ask, Door, Refused, refusal
 from app.engine.frames import BINARY, close_frame, frame, text_frame
 from app.engine.limits import Limits
 from app.engine.mail import Mail
 from app.engine.polling import Polling, answer
-from app.engine.socket import TRANSPORT_CLOSE, Socket
+from app.engine.socket import TRANSPORT_CLOSE, Link, Socket
 from app.engine.takeover import TakenOver, accept_key, switch_protocols, take_over
 from app.engine.visitors import Visitor, Visitors
 from app.engine.websocket import Upgrade, WebSocket
@@ -60,7 +60,9 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # upstream ships no t
     """An Engine.IO server on aiohttp.
 
     prefixed: mount every path below the given one. spacing_s: how long after the WebSocket handshake the first packet
-    is written, for clients that start to listen late; 0 writes them together.
+    is written, for clients that start to listen late; 0 writes them together. noop_delay_s: how long a poll may go on
+    after the probe of an upgrade, for those that count packets. gate: asked before a handshake is
+    answered, if there is one.
     limits, door: what is enforced. clock: monotonic seconds. new_id: returns a session id that cannot be guessed.
     Further options are upstream's; ping_interval and ping_timeout are in seconds, with fractions.
     """
@@ -84,6 +86,8 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # upstream ships no t
         self.closing = False
         self.prefixed = False
         self.spacing_s = 0.0
+        self.noop_delay_s = 0.0
+        self.gate: Callable[[Socket], Awaitable[bool]] | None = None
         self._new_id = new_id
         self._tasks: set[asyncio.Task[Any]] = set()
         self._last: dict[str, Polling] = {}
@@ -108,7 +112,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # upstream ships no t
         try:
             ask = self.door.ask(request)
             if ask.upgrade:
-                return self._websocket(request, ask)
+                return await self._websocket(request, ask)
             return await self._polling(request, ask)
         except Refused as error:
             self._leave_unread(request)
@@ -130,7 +134,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # upstream ships no t
     async def _polling(self, request: web.Request, ask: Ask) -> web.StreamResponse:
         headers = self.door.cors(request)
         if ask.sid is None:
-            socket = self._open(self._admit(request), request)
+            socket = await self._open(self._admit(request), request)
             return answer(self._hello(socket, ["websocket"]).encode(), headers)
         last = self._last.pop(ask.sid, None)
         if last is not None and last.last and request.method == "GET":
@@ -142,11 +146,11 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # upstream ships no t
             return await link.post(request, headers)
         return await link.poll(request, headers)
 
-    def _websocket(self, request: web.Request, ask: Ask) -> web.StreamResponse:
+    async def _websocket(self, request: web.Request, ask: Ask) -> web.StreamResponse:
         accept = accept_key(request)
         if ask.sid is not None:
             return self._upgrade(request, self._session(ask.sid), accept)
-        socket = self._open(self._admit(request), request)
+        socket = await self._open(self._admit(request), request)
         hello = text_frame(self._hello(socket, []).encode())
         self._start(request, lambda transport: WebSocket(self, transport, socket), accept, hello)
         if not socket.upgraded:
@@ -200,12 +204,15 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # upstream ships no t
             raise Refused(*UNKNOWN_SID)
         return socket
 
-    def _open(self, visitor: Visitor, request: web.BaseRequest) -> Socket:
+    async def _open(self, visitor: Visitor, request: web.BaseRequest) -> Socket:
         socket = Socket(self, self._new_id(), visitor)
         socket.link = Polling(self, socket)
         self.sockets[socket.sid] = socket
         self.visitors.opened(visitor.address)
         self.upper.opened(socket, request)
+        if self.gate is not None and not await self.gate(socket):
+            socket.close("refused", abort=True)
+            raise Refused(*UNAUTHORIZED)
         return socket
 
     def _hello(self, socket: Socket, upgrades: list[str]) -> str:
@@ -234,6 +241,14 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # upstream ships no t
 
     def _forget_last(self, sid: str) -> None:
         self._last.pop(sid, None)
+
+    def release_poll(self, link: Link) -> None:
+        """End the poll that waits while its session is upgraded."""
+        if isinstance(link, Polling):
+            if self.noop_delay_s:
+                self.wheel.after(self.noop_delay_s, link.release)
+            else:
+                link.release()
 
     def soon(self, callback: Callable[[], object]) -> None:
         """Run a callback in the loop's next turn."""

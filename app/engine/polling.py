@@ -7,7 +7,6 @@ Source: Engine.IO protocol v4, "HTTP long-polling".
 
 import asyncio
 import base64
-import binascii
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
@@ -57,7 +56,9 @@ class Polling:
             raise Refused(*BAD_REQUEST)
         body = None
         if not self.socket.outbox:
-            body = _NOOP if self.socket.upgrading else await self._wait(request)
+            if self.socket.upgrading:
+                self._engine.soon(lambda: self._engine.release_poll(self))
+            body = await self._wait(request)
         if body is None:
             body = self._take(request)
         return answer(body, headers)
@@ -187,20 +188,9 @@ class Polling:
         for packet in body.decode().split("\x1e"):
             if self.socket.closed:
                 return
-            if packet[:1] == "b":
-                self.socket.binary(_unbase64(packet[1:]))
-            elif packet == "1":
+            if packet == "1":
                 self.release()
-                self.socket.packet(packet)
-            else:
-                self.socket.packet(packet)
-
-
-def _unbase64(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise Malformed("base64") from None
+            self.socket.packet(packet)
 
 
 def answer(body: bytes, headers: Mapping[str, str]) -> web.Response:

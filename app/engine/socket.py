@@ -5,6 +5,8 @@ else (it is out of every index at once) while the transport gets a bounded time 
 Source: Engine.IO protocol v4.
 """
 
+import base64
+import binascii
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from engineio import async_socket  # type: ignore[import-untyped]  # upstream ships no types
@@ -53,6 +55,13 @@ class Link(Protocol):
 
 def discard(_: bytes) -> None:
     """Write nothing: the session is closed."""
+
+
+def _unbase64(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise Malformed("base64") from None
 
 
 class Socket(async_socket.AsyncSocket):  # type: ignore[misc]  # upstream ships no types
@@ -140,6 +149,8 @@ class Socket(async_socket.AsyncSocket):  # type: ignore[misc]  # upstream ships 
             self._pong()
         elif text == "1":
             self.close(CLIENT_DISCONNECT)
+        elif kind == "b":
+            self.binary(_unbase64(text[1:]))
         else:
             raise Malformed("engine packet")
 

@@ -48,7 +48,11 @@ class WebSocket(asyncio.Protocol):
     def adopt_later(self, first: bytes, delay_s: float) -> None:
         """Become the session's transport now, but write nothing, not even the first frame, before that delay."""
         self._paused = True
-        self.socket.enqueue(first)
+        session = self.socket
+        waiting, session.outbox = session.outbox, None
+        session.enqueue(first)
+        if waiting:
+            session.enqueue(waiting.take(waiting.bytes))
         self.adopt()
         self._engine.wheel.after(delay_s, self.resume_writing)
 
@@ -211,7 +215,7 @@ class Upgrade(WebSocket):
         elif text == "2probe" and not self._probed:
             self._probed = True
             self.transport.write(frame(TEXT, b"3probe"))
-            self.socket.link.release()  # type: ignore[attr-defined]  # the session is on polling
+            self._engine.release_poll(self.socket.link)
         elif text == "5" and self._probed and not self.socket.closed:
             self._switch()
         else:
@@ -227,7 +231,7 @@ class Upgrade(WebSocket):
         polling = self.socket.link
         self.socket.upgrading = False
         self.adopt()
-        polling.release()  # type: ignore[attr-defined]  # the session was on polling
+        polling.wake()
 
     def _give_up(self) -> None:
         self.finish(1000)
