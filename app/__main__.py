@@ -6,7 +6,7 @@ import getpass
 import os
 import sys
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 
 from app import __version__, log
 from app.bus.log import Log
@@ -16,6 +16,7 @@ from app.main import (
     Given,
     database_url,
     make_accounts,
+    make_revocations,
     make_sessions,
     open_passwords,
     open_redis,
@@ -26,6 +27,7 @@ from app.secure.secret import derive
 from app.serve import run
 from app.services.accounts import Accounts
 from app.services.outbox import Outbox
+from app.services.revoked import Revoked
 from app.settings import Settings, SettingsError, from_env, table
 from app.store.database import open_database
 from app.store.migrate import migrate
@@ -117,10 +119,13 @@ async def _with_accounts(settings: Settings, act: Callable[[Accounts], Awaitable
         )
         tasks = await stack.enter_async_context(background())
         tasks.start("log", end.run())
-        sessions = make_sessions(
-            settings, given, secret, database, Outbox(end.append, Seal(derive(secret, "log-seal")))
-        )
+        seal, kept = Seal(derive(secret, "log-seal")), make_revocations(settings, redis_url)
+        tasks.start("revocations", kept.run())
+        outbox, revoked = Outbox(end.append, kept.remember, seal), Revoked(kept.load, seal, given.clock)
+        sessions = make_sessions(settings, given, secret, database=database, outbox=outbox, revoked=revoked)
         user = await act(make_accounts(settings, given, sessions, passwords))
+        with suppress(OSError):
+            await kept.flush()
         if not await end.flush(TELL_S):
             print("The running nodes could not be told; they will see it when they look next.", file=sys.stderr)
         return user

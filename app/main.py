@@ -4,6 +4,7 @@ Nothing happens at import. Whatever a node holds open is a context in `open_node
 """
 
 import logging
+import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,6 +17,7 @@ from aiohttp import web
 from app import __version__
 from app.bus.embedded import embedded_valkey
 from app.bus.log import Log
+from app.bus.revocations import RevocationList
 from app.core.ids import NewId
 from app.core.sequencer import Sequencer
 from app.core.times import Clock
@@ -45,6 +47,7 @@ from app.services.feed import Feed
 from app.services.history import History
 from app.services.messages import MessageLimits, Messages
 from app.services.outbox import Outbox
+from app.services.revoked import Revoked
 from app.services.sessions import Lifetimes, Sessions
 from app.services.throttle import Throttle
 from app.services.writer import Writer
@@ -132,12 +135,15 @@ async def open_passwords(settings: Settings, secret: str) -> AsyncIterator[Passw
         passwords.close()
 
 
-def make_sessions(settings: Settings, given: Given, secret: str, database: Database, outbox: Outbox) -> Sessions:
+def make_sessions(
+    settings: Settings, given: Given, secret: str, *, database: Database, outbox: Outbox, revoked: Revoked
+) -> Sessions:
     """Make the service of sessions with the deployment's keys."""
     ring, leeway_s = ring_of(settings, secret), settings.jwt_leeway_s
     return Sessions(
         database=database,
         outbox=outbox,
+        revoked=revoked,
         access=AccessTokens(ring, settings.jwt_issuer, settings.jwt_audience, leeway_s, given.clock),
         refresh_tokens=RefreshTokens(derive(secret, "refresh-successor")),
         lifetimes=Lifetimes(settings.access_ttl_s, settings.refresh_idle_s, settings.refresh_max_s),
@@ -227,10 +233,12 @@ async def open_node(settings: Settings, origins: frozenset[str] | None, given: G
         server, sequencer, history = make_server(settings, origins, given), Sequencer(), History(database)
         audience = Audience(server, sequencer, given.clock)
         seal = Seal(derive(secret, "log-seal"))
-        feed = Feed(history, audience, sequencer, seal)
+        kept = make_revocations(settings, redis_url)
+        revoked = Revoked(kept.load, seal, given.clock)
+        feed = Feed(history, audience, sequencer, seal, revoked)
         log = make_log(settings, redis_url, feed)
-        outbox = Outbox(log.append, seal)
-        sessions = make_sessions(settings, given, secret, database, outbox)
+        outbox = Outbox(log.append, kept.remember, seal)
+        sessions = make_sessions(settings, given, secret, database=database, outbox=outbox, revoked=revoked)
         accounts = make_accounts(settings, given, sessions, passwords)
         channels = Channels(database, outbox, given.clock, given.new_id)
         writer = Writer(database, outbox, given.clock)
@@ -241,11 +249,18 @@ async def open_node(settings: Settings, origins: frozenset[str] | None, given: G
         tasks = await stack.enter_async_context(background())
         tasks.start("log", log.run())
         tasks.start("feed", feed.run())
+        tasks.start("revocations", kept.run())
+        tasks.start("revoked", revoked.run())
         tasks.start("recheck", audience.recheck(sessions, channels))
         tasks.start("writer", writer.run())
         await _positioned(log)
         node = Node(server, chat, audience, writer, log, desk, tasks)
         yield node
+
+
+def make_revocations(settings: Settings, redis_url: str) -> RevocationList:
+    """Make the deployment's list of what ended before its time."""
+    return RevocationList(redis_url, deployment=settings.deployment, chance=random.random)
 
 
 def make_log(settings: Settings, redis_url: str, feed: Feed) -> Log:

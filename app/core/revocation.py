@@ -15,11 +15,10 @@ KEEP_MS = (MAX_LIFETIME_S + 300) * 1000
 
 @dataclass(frozen=True, slots=True)
 class _UserCut:
-    """All tokens of a user that were issued up to a moment are over, but those of one session."""
+    """All tokens of a user that were surely issued before a moment are over, but those of one session."""
 
-    issued_until_s: int
-    except_id: str | None
     at_ms: int
+    except_id: str | None
 
 
 @dataclass(slots=True)
@@ -36,14 +35,20 @@ class Revocations:
             return
         known = self._users.get(ended.user_id)
         if known is None or known.at_ms < ended.at_ms:
-            self._users[ended.user_id] = _UserCut(ended.at_ms // 1000, ended.except_id, ended.at_ms)
+            self._users[ended.user_id] = _UserCut(ended.at_ms, ended.except_id)
 
     def cover(self, claims: Claims) -> bool:
-        """Tell whether these claims are over."""
+        """Tell whether these claims are over.
+
+        A token says the second of its making only. One of the very second in which all sessions ended may have been
+        made after that, so it is not covered; the store knows whether its session lives.
+        """
         if claims.session_id in self._sessions:
             return True
         cut = self._users.get(claims.subject)
-        return cut is not None and claims.issued_at_s <= cut.issued_until_s and claims.session_id != cut.except_id
+        if cut is None or claims.session_id == cut.except_id:
+            return False
+        return (claims.issued_at_s + 1) * 1000 <= cut.at_ms
 
     def forget(self, now_ms: int) -> None:
         """Drop what no token that still verifies can be about."""

@@ -17,6 +17,7 @@ from app.core.model import Fact
 from app.core.sequencer import Sequencer
 from app.secure.seals import Seal
 from app.services.history import History
+from app.services.revoked import Revoked
 
 SETTLE_S = 0.03
 """How long a hole may fill itself, by the log, before the store is asked."""
@@ -59,11 +60,12 @@ class Sink(Protocol):
 class Feed:
     """Reads entries of the log, orders facts and fills holes; `run` must be running for holes to be filled."""
 
-    def __init__(self, history: History, sink: Sink, sequencer: Sequencer, seal: Seal) -> None:
+    def __init__(self, history: History, sink: Sink, sequencer: Sequencer, seal: Seal, revoked: Revoked) -> None:
         self._history = history
         self._sink = sink
         self._sequencer = sequencer
         self._seal = seal
+        self._revoked = revoked
         self._suspects: set[str] = set()
         self._check_all = False
         self._wake = asyncio.Event()
@@ -83,6 +85,7 @@ class Feed:
         """Hear that entries of the log were lost: everything is compared with the store."""
         logger.warning("the log lost entries (%s); comparing with the store", reason)
         self._check_all = True
+        self._revoked.doubt()
         self._sink.doubt(None)
         self._wake.set()
 
@@ -116,6 +119,7 @@ class Feed:
             case Granted():
                 self._sink.admit(entry.user_id, entry.channel_id, entry.seq)
             case Ended():
+                self._revoked.add(entry)
                 self._sink.end(entry)
             case RolesChanged():
                 self._sink.doubt(entry.user_id)

@@ -13,6 +13,7 @@ from app.core.times import Clock
 from app.secure.ids import RefreshTokens
 from app.secure.tokens import AccessTokens
 from app.services.outbox import Outbox
+from app.services.revoked import Revoked
 from app.store import sessions as store
 from app.store.database import Connection, Database
 
@@ -44,6 +45,7 @@ class Sessions:
 
     database: Database
     outbox: Outbox
+    revoked: Revoked
     access: AccessTokens
     refresh_tokens: RefreshTokens
     lifetimes: Lifetimes
@@ -63,6 +65,7 @@ class Sessions:
 
         Raises `Unauthenticated` where their session has ended or the user is suspended.
         """
+        self.revoked.require_not(claims)
         user = await self._user_of(claims)
         if user is None:
             raise Unauthenticated("session ended", code="session_revoked")

@@ -13,12 +13,18 @@ from app.secure.seals import Seal
 from app.services.channels import record
 from app.services.feed import Feed
 from app.services.history import History
+from app.services.revoked import Revoked
 from app.store import channels, messages
 from app.store.database import Database
 from tests.core.values import CHANNEL, NOW_MS, USER, a_message, an_id
 from tests.helpers import eventually
 
 SEAL = Seal(b"the key of this deployment......")
+
+
+async def nothing_kept(_now_ms: int) -> list[bytes]:
+    """Give what a Redis without revocations gives."""
+    return []
 
 
 class Listeners:
@@ -91,7 +97,9 @@ class House:
         self.sequencer = Sequencer()
         self.listeners = Listeners(self.sequencer, USER)
         self.history = Stored(database)
-        self.feed = Feed(self.history, self.listeners, self.sequencer, SEAL)
+        self.feed = Feed(
+            self.history, self.listeners, self.sequencer, SEAL, Revoked(nothing_kept, SEAL, lambda: NOW_MS)
+        )
 
     async def stores(self, *facts: Fact) -> None:
         """Commit facts without telling the log."""

@@ -79,7 +79,14 @@ class ChatNamespace(Namespace):
         self._monotonic = monotonic
         self._new_id = new_id
         self._leases = Leases(clock, monotonic, leeway_s, grace_s)
-        self._door = Door(self._table(), clock=clock, monotonic=monotonic, leeway_s=leeway_s, new_id=new_id)
+        self._door = Door(
+            self._table(),
+            clock=clock,
+            monotonic=monotonic,
+            leeway_s=leeway_s,
+            new_id=new_id,
+            require_not_revoked=desk.sessions.revoked.require_not,
+        )
         self._audience = audience
         self.draining = False
 

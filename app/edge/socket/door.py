@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
 from app.core import wire
+from app.core.claims import Claims
 from app.core.commands import Command, parse
 from app.core.errors import AppError, RateLimited, Unauthenticated, error_object
 from app.core.ids import NewId
@@ -31,13 +32,21 @@ class Door:
     """Lets commands of one namespace in, by a table of names."""
 
     def __init__(
-        self, table: Mapping[str, Row], *, clock: Clock, monotonic: Callable[[], float], leeway_s: int, new_id: NewId
+        self,
+        table: Mapping[str, Row],
+        *,
+        clock: Clock,
+        monotonic: Callable[[], float],
+        leeway_s: int,
+        new_id: NewId,
+        require_not_revoked: Callable[[Claims], None],
     ) -> None:
         self._table = table
         self._clock = clock
         self._monotonic = monotonic
         self._leeway_s = leeway_s
         self._new_id = new_id
+        self._require_not_revoked = require_not_revoked
 
     async def enter(self, connection: Connection, name: str, payload: object) -> dict[str, Any]:
         """Answer one event: `{"ok": true, "data": …}` or `{"ok": false, "error": …}`, never an exception."""
@@ -69,6 +78,7 @@ class Door:
         session: SocketSession = connection.session
         row = self._table.get(name)
         wait_ms = self._count(connection, session)
+        self._require_not_revoked(session.claims)
         if not (row and row.while_suspended) and session.claims.has_expired(self._clock(), self._leeway_s):
             raise AppError("token_expired")
         if wait_ms:
