@@ -93,7 +93,7 @@ export class Outbox {
       this.#tries.set(client_msg_id, ++tries);
       const error = await this.#attempt(message);
       if (!error) return true;
-      reason = error.code === "unknown" ? UNKNOWN : error.message;
+      reason = error.code === "unknown" ? UNKNOWN : `Not sent. ${error.message}`;
       if (!error.retryable) break;
       if (this.isUp()) await this.wait(Math.max(error.retry_after_ms ?? 0, backoff(tries, this.random)));
     }

@@ -85,7 +85,7 @@ test("a definite refusal fails at once and lets the next message go", async () =
   line.outbox.add(note(2));
   await settled();
   const failed = line.events.find((event) => event.type === "failed");
-  assert.deepEqual([failed.client_msg_id, failed.reason], ["key-1", "The message is too long."]);
+  assert.deepEqual([failed.client_msg_id, failed.reason], ["key-1", "Not sent. The message is too long."]);
   assert.equal(fates(line).at(-1), "sent key-2");
 });
 

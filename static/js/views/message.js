@@ -45,6 +45,6 @@ function fillFate(fate, row) {
     return say(fate, row.isEdited ? "edited" : FATES[row.status]);
   }
   fate.setAttribute("role", "alert");
-  say(fate, `Not sent. ${row.reason ?? ""} `);
+  say(fate, `${row.reason} `);
   fate.append(stamp("fate-actions"));
 }
