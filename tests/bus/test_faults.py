@@ -1,8 +1,10 @@
 """The log when its server or the network fails: nothing waits, nothing is lost in silence, and it comes back."""
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,7 @@ from tests.bus.proxy import proxy_to
 from tests.helpers import eventually, free_port
 from tests.valkey import Valkey
 
+DECISION = Path(__file__).parents[2] / "docs" / "decisions" / "log.md"
 BACK_S = 3.0  # from the server's return until nodes hear each other
 
 
@@ -274,3 +277,18 @@ async def test_an_idle_node_is_well_again_without_saying_anything(faulty_valkey:
         await eventually(lambda: "publisher: " in str(ear.log.health().last_error))
         faulty_valkey.start()
         await eventually(lambda: ear.log.health().connected)
+
+
+async def test_an_account_with_the_documented_rights_is_enough(faulty_valkey: Valkey, deployment: str) -> None:
+    keys, rights = re.search(r"`(~\S+)` and\n`([^`]+)`", DECISION.read_text()).groups()  # type: ignore[union-attr]
+    patterns = keys.replace("{DEPLOYMENT}", deployment)
+    faulty_valkey.run("ACL", "SETUSER", "log", "on", ">pw", patterns, *rights.split())
+    url = faulty_valkey.url.replace("unix://", "unix://log:pw@")
+    async with listening(url, deployment, check_s=0) as ear:
+        await ear.hears(b"before")
+        faulty_valkey.run("FLUSHALL")
+        await ear.hears(b"after")
+        await eventually(lambda: ear.gaps)
+        faulty_valkey.run("CLIENT", "KILL", "TYPE", "normal")
+        await ear.hears(b"once more")
+        assert ear.gaps == ["wiped"]
