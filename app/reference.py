@@ -16,11 +16,11 @@ import msgspec
 from aiohttp import web
 from msgspec import inspect as shapes
 
-from app.core import commands, wire
+from app.core import channel_policy, commands, wire
 from app.core.commands import Command
 from app.core.errors import CODES, FieldError, Invalid, error_object
 from app.core.model import Channel, Member, Membership, Message, Session, User
-from app.core.policy import MAY_POST, PERMISSIONS
+from app.core.policy import PERMISSIONS
 from app.edge.http.access import Access, SignedIn
 from app.edge.http.accounts import AccountRoutes
 from app.edge.http.channels import ChannelRoutes
@@ -128,9 +128,19 @@ def permissions() -> str:
     return table(("permission", *(f"`{role}`" for role in PERMISSIONS)), rows)
 
 
-def posting() -> str:
-    """Print the roles in a channel that may post."""
-    return names(MAY_POST)
+def actions() -> str:
+    """Print what it takes to act in a channel."""
+    rows = (
+        (
+            f"`{name}`",
+            f"`{row.permission}`",
+            *("yes" if role in row.roles else "no" for role in channel_policy.ROLES),
+            "yes" if row.public else "no",
+        )
+        for name, row in channel_policy.TABLE.items()
+    )
+    roles = (f"`{role}`" for role in channel_policy.ROLES)
+    return table(("action", "permission", *roles, "others, where it is public"), rows)
 
 
 # commands and bodies
@@ -311,7 +321,7 @@ GAPS: dict[str, Callable[[], str]] = {
     "errors": errors,
     "error object": lambda: example(error_object(_REFUSAL, "req_01KDX2N5M00000000000000007")),
     "permissions": permissions,
-    "posting": posting,
+    "actions": actions,
     "commands": events,
     "http": http,
     "bodies": bodies,

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import msgspec
 
+from app.core.errors import NotFound
+
 PREFIXES = ("usr", "chn", "msg", "ses", "inv", "key", "req", "con")
 
 NewId = Callable[[str], str]
@@ -27,3 +29,9 @@ def is_id(text: str, prefix: str) -> bool:
     """Tell whether `text` is an id of the kind `prefix`."""
     match = _ID.fullmatch(text)
     return match is not None and match.group(1) == prefix
+
+
+def require_id(text: str, prefix: str) -> None:
+    """Raise `NotFound` for what is no id of the kind `prefix`: no store needs to be asked, and none could choke on it."""
+    if not is_id(text, prefix):
+        raise NotFound(f"no {prefix}_ id")

@@ -28,9 +28,6 @@ PERMISSIONS: dict[str, frozenset[str]] = {
 
 ROLES = tuple(PERMISSIONS)
 
-MAY_POST = frozenset({"owner", "moderator", "member"})
-"""The roles in a channel that may send messages to it."""
-
 
 def permissions_of(roles: Iterable[str]) -> frozenset[str]:
     """Gather what the roles hold; a role that is not in the table holds nothing."""
@@ -54,8 +51,3 @@ def under(claims: Claims, roles: tuple[str, ...]) -> Claims:
     then, now = permissions_of(claims.roles), permissions_of(roles)
     gained = now - then if then and then <= claims.scope else frozenset()
     return claims.with_roles(roles, (claims.scope - (then - now)) | gained)
-
-
-def may_post(role: str | None) -> bool:
-    """Tell whether a role in a channel may send messages to it; None is no member."""
-    return role in MAY_POST

@@ -9,13 +9,16 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from app.core.channel_policy import ground
 from app.core.errors import AppError, FieldError, Invalid, NotFound
 from app.core.model import Channel, Message
-from app.core.policy import may_post
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
-    """A message that somebody asks to send; `fingerprint` tells whether a repeat of its key has the same content."""
+    """A message that somebody asks to send.
+
+    `fingerprint` tells whether a repeat of its key has the same content, `channels` is the token's map of that name.
+    """
 
     id: str
     author_id: str
@@ -25,6 +28,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     reply_to: str | None
     client_msg_id: str | None
     fingerprint: bytes
+    channels: Mapping[str, tuple[str, ...]] | None = None
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -96,11 +100,12 @@ def _repeat(draft: Draft, sent: Mapping[Key, Sent]) -> Stored | None:
 def _store(draft: Draft, known: Known, made: Plan, sent: dict[Key, Sent], now_ms: int) -> Stored:
     channel = known.channels.get(draft.channel_id)
     role = known.roles.get((draft.channel_id, draft.author_id))
-    if channel is None or role is None:
+    may = channel is not None and ground("send", channel, role, draft.channels) is not None
+    if channel is None or (role is None and not may):
         raise NotFound(draft.channel_id)
     if channel.archived_at_ms is not None:
         raise AppError("channel_archived")
-    if not may_post(role):
+    if not may:
         raise AppError("channel_read_only")
     if draft.reply_to is not None and known.reply_channels.get(draft.reply_to) != draft.channel_id:
         raise Invalid(FieldError("reply_to", "not_found"))

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from app.core import wire
+from app.core.channel_policy import ground
 from app.core.claims import Claims
 from app.core.commands import CreateChannel
 from app.core.entries import Granted, Told
 from app.core.errors import AppError, Forbidden, NotFound
-from app.core.ids import NewId
+from app.core.ids import NewId, require_id
 from app.core.model import Channel, Fact, Member, Membership
 from app.core.text import check_channel_name, check_topic, name_key
 from app.core.times import Clock
@@ -61,7 +62,7 @@ class Channels:
     async def get(self, claims: Claims, channel_id: str) -> Membership:
         """Fetch a channel that the caller may see. Raises `NotFound`."""
         async with self.database.reading() as conn:
-            return await visible(conn, claims.subject, channel_id)
+            return await visible(conn, claims, channel_id)
 
     async def mine(self, claims: Claims, limit: int, after: str | None) -> Page[Membership]:
         """List the channels of which the caller is a member."""
@@ -81,7 +82,7 @@ class Channels:
     async def members_of(self, claims: Claims, channel_id: str, limit: int, after: str | None) -> Page[Member]:
         """List the people in a channel that the caller may see."""
         async with self.database.reading() as conn:
-            await visible(conn, claims.subject, channel_id)
+            await visible(conn, claims, channel_id)
             found = await members.list_for(conn, channel_id, limit + 1, after)
         return _page(found, limit, lambda member: member.user.id)
 
@@ -90,9 +91,10 @@ class Channels:
 
         Raises `NotFound`, `AppError("channel_archived")`.
         """
+        require_id(channel_id, "chn")
         async with self.database.transaction() as conn:
             channel = (await store.lock(conn, [channel_id])).get(channel_id)
-            known = await visible(conn, claims.subject, channel_id)
+            known = await visible(conn, claims, channel_id)
             if known.role is not None or channel is None:
                 return known
             if channel.archived_at_ms is not None:
@@ -104,7 +106,7 @@ class Channels:
                 raise NotFound(claims.subject)
             fact = self._fact(wire.MEMBER_JOINED, channel_id, seq, claims, {"member": wire.member_json(member)})
             await record(conn, fact)
-            membership = await visible(conn, claims.subject, channel_id)
+            membership = await visible(conn, claims, channel_id)
         self.outbox.publish(self._added(claims.subject, membership))
         self.outbox.publish_facts([fact])
         return membership
@@ -114,6 +116,7 @@ class Channels:
 
         Nothing that is committed to the channel afterwards reaches the caller's sockets, on any node.
         """
+        require_id(channel_id, "chn")
         async with self.database.transaction() as conn:
             channel = (await store.lock(conn, [channel_id])).get(channel_id)
             if channel is None or not await members.remove(conn, channel_id, claims.subject):
@@ -140,10 +143,13 @@ class Channels:
         return Told(user_id=user_id, type=wire.CHANNEL_REMOVED, envelope=envelope)
 
 
-async def visible(conn: Connection, user_id: str, channel_id: str) -> Membership:
-    """Fetch a channel as its member or, where it is public, as anybody. Raises `NotFound`."""
-    membership = await store.get_for(conn, user_id, channel_id)
-    if membership is None:
+async def visible(conn: Connection, claims: Claims, channel_id: str) -> Membership:
+    """Fetch a channel that the caller may read: a member's, a public one, or one that the token's map names.
+
+    Raises `NotFound` for any other, as for one that does not exist.
+    """
+    membership = await store.get_for(conn, claims.subject, channel_id, any_kind=bool(claims.channels))
+    if membership is None or ground("read", membership.channel, membership.role, claims.channels) is None:
         raise NotFound(channel_id)
     return membership
 

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 from app.core.claims import Claims
 from app.core.commands import GetHistory, Sync
+from app.core.ids import is_id
+from app.core.errors import NotFound
 from app.core.model import Fact, Membership, Message
 from app.services.channels import visible
 from app.store import channels, facts
 from app.store import messages as store
-from app.store.database import Database
+from app.store.database import Connection, Database
 
 SYNC_PER_CHANNEL = 100
 SYNC_TOTAL = 2000
@@ -53,7 +55,7 @@ class History:
     async def page(self, claims: Claims, command: GetHistory) -> HistoryPage:
         """Read a page of a channel that the caller may see. Raises `NotFound`."""
         async with self.database.reading() as conn:
-            membership = await visible(conn, claims.subject, command.channel_id)
+            membership = await visible(conn, claims, command.channel_id)
             anchors = {"before": command.before, "after": command.after, "around": command.around}
             items = await store.page(conn, command.channel_id, **anchors, limit=command.limit)
             first, last = await store.bounds(conn, command.channel_id)
@@ -69,8 +71,8 @@ class History:
         async with self.database.reading() as conn:
             mine = {m.channel.id: m for m in await channels.list_for(conn, claims.subject, MAX_CHANNELS, None)}
             seen = {asked: mine.get(asked) for asked in command.channels}
-            for asked in [asked for asked, membership in seen.items() if membership is None]:
-                seen[asked] = await channels.get_for(conn, claims.subject, asked)
+            for asked in [key for key, membership in seen.items() if membership is None and is_id(key, "chn")]:
+                seen[asked] = await _seen(conn, claims, asked)
             heads = {key: membership.channel.last_seq for key, membership in seen.items() if membership}
             behind = {key: seq for key, seq in command.channels.items() if seq < heads.get(key, 0)}
             found = await facts.since_many(conn, _affordable(behind, heads), SYNC_PER_CHANNEL + 1, 2 * SYNC_TOTAL)
@@ -98,6 +100,13 @@ def _edges(items: list[Message], command: GetHistory) -> tuple[int, int]:
     if command.after is not None:
         return command.after + 1, 2**53
     return 0, 2**53
+
+
+async def _seen(conn: Connection, claims: Claims, channel_id: str) -> Membership | None:
+    try:
+        return await visible(conn, claims, channel_id)
+    except NotFound:
+        return None
 
 
 def _affordable(behind: Mapping[str, int], heads: Mapping[str, int]) -> dict[str, int]:

@@ -6,7 +6,7 @@ from typing import Any
 from app.core.claims import Claims
 from app.core.commands import SendMessage
 from app.core.errors import FieldError, Invalid
-from app.core.ids import NewId
+from app.core.ids import NewId, require_id
 from app.core.sending import Draft, Stored, fingerprint
 from app.core.text import check_client_msg_id, check_data, check_message_text
 from app.core.wire import encode
@@ -35,19 +35,21 @@ class Messages:
         It is committed when this returns. Raises `NotFound`, `Invalid`, `AppError` for a channel that takes none,
         `AppError("idempotency_key_reused")`, `Unavailable`.
         """
-        return await self.writer.store(self._draft(claims.subject, command))
+        return await self.writer.store(self._draft(claims, command))
 
-    def _draft(self, author_id: str, command: SendMessage) -> Draft:
+    def _draft(self, claims: Claims, command: SendMessage) -> Draft:
+        require_id(command.channel_id, "chn")
         text, data = self._content(command)
         return Draft(
             id=self.new_id("msg"),
-            author_id=author_id,
+            author_id=claims.subject,
             channel_id=command.channel_id,
             text=text,
             data=data,
             reply_to=command.reply_to,
             client_msg_id=check_client_msg_id(command.client_msg_id),
             fingerprint=fingerprint(command.channel_id, text, data, command.reply_to),
+            channels=claims.channels,
         )
 
     def _content(self, command: SendMessage) -> tuple[str | None, dict[str, Any] | None]:

@@ -47,9 +47,8 @@ _IS_MINE = and_(members.c.channel_id == channels.c.id, members.c.user_id == bind
 _MEMBERSHIP = select(*_CHANNEL, members.c.role, func.coalesce(members.c.last_read_seq, 0), _unread())
 _MINE = _MEMBERSHIP.select_from(members.join(channels, _IS_MINE))
 _VISIBLE = _MEMBERSHIP.select_from(channels.outerjoin(members, _IS_MINE))
-_GET_FOR = _VISIBLE.where(
-    channels.c.id == bindparam("channel_id"), or_(members.c.user_id.is_not(None), channels.c.kind == "public")
-)
+_GET_ANY = _VISIBLE.where(channels.c.id == bindparam("channel_id"))
+_GET_FOR = _GET_ANY.where(or_(members.c.user_id.is_not(None), channels.c.kind == "public"))
 _DISCOVER = _VISIBLE.where(channels.c.kind == "public", channels.c.archived_at.is_(None))
 _LOCK = select(*_CHANNEL).where(channels.c.id.in_(_GIVEN_IDS)).order_by(channels.c.id).with_for_update(key_share=True)
 _ADVANCE = update(channels).where(channels.c.id == bindparam("channel_id")).values(last_seq=bindparam("seq"))
@@ -76,9 +75,13 @@ async def add(conn: AsyncConnection, channel: Channel, created_by: str, name_key
         raise AppError("already_exists", fields=[FieldError("name", "taken")])
 
 
-async def get_for(conn: AsyncConnection, user_id: str, channel_id: str) -> Membership | None:
-    """Read a channel of which the user is a member, or a public one, then with the role None."""
-    row = (await conn.execute(_GET_FOR, {"user_id": user_id, "channel_id": channel_id})).one_or_none()
+async def get_for(conn: AsyncConnection, user_id: str, channel_id: str, *, any_kind: bool = False) -> Membership | None:
+    """Read a channel of which the user is a member, or a public one, then with the role None.
+
+    `any_kind` reads every other one as well; whether the user may see it is for the caller to find out.
+    """
+    query = _GET_ANY if any_kind else _GET_FOR
+    row = (await conn.execute(query, {"user_id": user_id, "channel_id": channel_id})).one_or_none()
     return None if row is None else _membership_of(row)
 
 

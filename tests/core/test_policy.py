@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 
 from app.core.errors import Forbidden
-from app.core.policy import MAY_POST, PERMISSIONS, ROLES, may_post, permissions_of, require
+from app.core.policy import PERMISSIONS, ROLES, permissions_of, require
 from tests.core.values import some_claims
 
 ALL = (
@@ -51,20 +51,3 @@ def test_roles_add_up_and_unknown_ones_add_nothing() -> None:
 def test_the_scope_decides_and_not_the_name_of_the_role() -> None:
     with pytest.raises(Forbidden):
         require(some_claims(roles=("admin",)), "messages:send")
-
-
-@pytest.mark.parametrize(
-    ("role", "may"),
-    [
-        ("owner", True),
-        ("moderator", True),
-        ("member", True),
-        ("guest", False),
-        (None, False),
-        ("", False),
-        ("admin", False),
-    ],
-)
-def test_who_may_post_in_a_channel(role: str | None, may: bool) -> None:
-    assert may_post(role) == may
-    assert (role in MAY_POST) == may

@@ -1,10 +1,12 @@
 """`/v1/channels` and `/v1/sync`: parse, call one service, answer."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from aiohttp import web
 
 from app.core import wire
+from app.core.channel_policy import TABLE, decide
 from app.core.claims import Claims
 from app.core.commands import CreateChannel, GetHistory, PostMessage, PutMember, SendMessage, Sync
 from app.core.errors import AppError, FieldError, Forbidden, Invalid
@@ -40,6 +42,7 @@ class ChannelRoutes:
             web.get("/v1/channels/{id}/messages", signed_in(self.history, "messages:read")),
             web.post("/v1/channels/{id}/messages", signed_in(self.send, "messages:send")),
             web.post("/v1/sync", signed_in(self.sync, "messages:read")),
+            web.get("/v1/me/permissions", signed_in(self.permissions)),
         ]
 
     async def create(self, request: web.Request, claims: Claims) -> web.Response:
@@ -110,6 +113,17 @@ class ChannelRoutes:
         """Tell what was missed."""
         catchup = await self.past.sync(claims, await bodies.read(request, Sync))
         return web.json_response(sync_json(catchup, self.clock()))
+
+    async def permissions(self, request: web.Request, claims: Claims) -> web.Response:
+        """Explain what the caller's token allows, and of each action in a channel why."""
+        raw = bodies.query(request, "channel")
+        answer: dict[str, Any] = {"roles": list(claims.roles), "scope": sorted(claims.scope), "channel": None}
+        if "channel" in raw:
+            membership = await self.channels.get(claims, raw["channel"])
+            decisions = {name: decide(name, claims, membership.channel, membership.role) for name in TABLE}
+            actions = {name: decision._asdict() for name, decision in decisions.items()}
+            answer["channel"] = {"id": membership.channel.id, "role": membership.role, "actions": actions}
+        return web.json_response(answer)
 
     def _require_self(self, request: web.Request, claims: Claims) -> None:
         if request.match_info["user_id"] not in ("me", claims.subject):
