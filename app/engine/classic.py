@@ -170,15 +170,17 @@ class ClassicServer(Server):
         if handler is not None:
             return await call(handler, event, given)
         handler, given = self._get_namespace_handler(namespace, arguments)
-        if handler is not None and not isinstance(handler, Handlers):
-            return await handler.trigger_event(event, *given)
-        return self.not_handled
+        if handler is None:
+            return self.not_handled
+        method = getattr(handler, f"on_{event}", None) if event in self.reserved_events else None
+        return await (call(method, event, given) if method is not None else handler.trigger_event(event, *given))
 
     async def disconnect(self, sid: str, namespace: str | None = None, **_: Any) -> None:
         """Send DISCONNECT and forget the client; the session ends with its last namespace."""
         connection = self.manager.find(sid, namespace or "/")
         if connection is None or not connection.connected:
             return
+        connection.open()
         connection.send(frames_of(self.packet_class(DISCONNECT, namespace=connection.namespace).encode()))
         self.part(connection, self.reason.SERVER_DISCONNECT)
         if not connection.socket.clients:

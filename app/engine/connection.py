@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from app.engine.namespace import Namespace
 
 JOINING: Final = 0
-WELCOMING: Final = 1
-LIVE: Final = 2
-GONE: Final = 3
+CONFIRMED: Final = 1
+WELCOMING: Final = 2
+LIVE: Final = 3
+GONE: Final = 4
 
 
 class Place:
@@ -108,7 +109,7 @@ class Connection:
     @property
     def connected(self) -> bool:
         """Tell whether the client has been told that it is connected, and still is."""
-        return self.state in (WELCOMING, LIVE)
+        return JOINING < self.state < GONE
 
     @property
     def pending(self) -> bool:
@@ -125,10 +126,8 @@ class Connection:
 
     def send(self, frames: bytes) -> None:
         """Send whole frames that are encoded already; before the client is told of its connection they wait."""
-        if self.state == JOINING:
-            self._early = self._early or []
-            self._early.append(frames)
-            self._count(frames)
+        if self.state < WELCOMING:
+            self._keep(frames, after_welcome=bool(self._held))  # what rooms have said already comes first
         elif self.state != GONE:
             self.socket.engine.mail.send(self.socket, frames)
 
@@ -177,6 +176,7 @@ class Connection:
         if self.state == GONE:
             return
         if self.state != JOINING:
+            self.open()
             if last is not None:
                 self.emit(*last)
             if not returns:
@@ -204,29 +204,28 @@ class Connection:
     def hold(self, frame: bytes) -> None:
         """Keep a delivery until the client is welcomed."""
         if not self.suspended:
-            self._held = self._held or []
-            self._held.append(frame)
-            self._count(frame)
+            self._keep(frame, after_welcome=True)
 
     def confirm(self) -> None:
-        """Tell the client that it is connected, unless it has left; what was emitted to it still waits."""
-        if self.state != GONE:
-            self._place.rooms.by_id[self.id] = self
-            answer = encode(CONNECT, self.namespace, b'{"sid":%b}' % dumps(self.id))
-            self.socket.engine.mail.send(self.socket, text_frame(b"4" + answer))
-
-    def open(self) -> None:
-        """Give the client what was emitted to it, and everything that will be; it is among everyone now."""
+        """Tell the client that it is connected, unless it has left; it is among everyone from now on."""
         if self.state == GONE:
             return
-        rooms, engine = self._place.rooms, self.socket.engine
-        early, self._early = self._early, None
-        self.state = WELCOMING
-        engine.mail.changing(rooms.everyone)
+        rooms, mail = self._place.rooms, self.socket.engine.mail
+        self.state = CONFIRMED
+        rooms.by_id[self.id] = self
+        mail.changing(rooms.everyone)
         self.joined[rooms.everyone] = None
         rooms.everyone.put(self)
-        for frames in early or ():
-            self.send(frames)
+        answer = encode(CONNECT, self.namespace, b'{"sid":%b}' % dumps(self.id))
+        mail.send(self.socket, text_frame(b"4" + answer))
+
+    def open(self) -> None:
+        """Give the client what was emitted to it, and everything that will be."""
+        if self.state == CONFIRMED:
+            early, self._early = self._early, None
+            self.state = WELCOMING
+            for frames in early or ():
+                self.send(frames)
 
     def go_live(self) -> None:
         """Give the client what was kept for it, and everything from now on directly."""
@@ -261,8 +260,14 @@ class Connection:
             mail.changing(room)
             room.put(self)
 
-    def _count(self, frames: bytes) -> None:
+    def _keep(self, frames: bytes, *, after_welcome: bool) -> None:
         limits = self.socket.engine.limits
+        if after_welcome:
+            self._held = self._held or []
+            self._held.append(frames)
+        else:
+            self._early = self._early or []
+            self._early.append(frames)
         self._held_bytes += len(frames)
         kept = len(self._held or ()) + len(self._early or ())
         if self._held_bytes > limits.outbox_bytes or kept > limits.outbox_frames:

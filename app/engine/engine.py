@@ -136,9 +136,9 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # upstream ships no t
         if ask.sid is None:
             socket = await self._open(self._admit(request), request)
             return answer(self._hello(socket, ["websocket"]).encode(), headers)
-        last = self._last.pop(ask.sid, None)
+        last = self._last.get(ask.sid)
         if last is not None and last.last and request.method == "GET":
-            return answer(last.last, headers)
+            return answer(last.last.popleft(), headers)
         link = self._session(ask.sid).link
         if not isinstance(link, Polling):
             raise Refused(*BAD_REQUEST)

@@ -7,6 +7,7 @@ Source: Engine.IO protocol v4, "HTTP long-polling".
 
 import asyncio
 import base64
+from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
@@ -45,7 +46,7 @@ class Polling:
         self._get: asyncio.Future[bytes | None] | None = None
         self._posting = False
         self._room: asyncio.Future[None] | None = None
-        self.last = b""
+        self.last: deque[bytes] = deque()
 
     # what requests do
 
@@ -104,14 +105,20 @@ class Polling:
         self._end_get(None)
 
     def finish(self, code: int) -> None:
-        """Say what is left and goodbye: in a waiting GET, or in the next one if it comes in time."""
+        """Say what is left, then goodbye: in a waiting GET, and in those that come in time.
+
+        The goodbye has a body of its own, since clients drop what comes with it.
+        """
         outbox = self.socket.outbox
         left = payload(outbox.take(outbox.bytes)) if outbox and code == 1000 else b""
-        body = left + _SEPARATOR + _CLOSE if left else _CLOSE
         self.resume()
-        if not self._end_get(body) and left:
-            self.last = body
-            self._engine.remember(self)
+        if not left:
+            self._end_get(_CLOSE)
+            return
+        if not self._end_get(left):
+            self.last.append(left)
+        self.last.append(_CLOSE)
+        self._engine.remember(self)
 
     def abort(self) -> None:
         """Say goodbye in a waiting GET, if there is one."""
@@ -152,8 +159,7 @@ class Polling:
             self._abandoned()
             return _NOOP
         if self.last:
-            last, self.last = self.last, b""
-            return last
+            return self.last.popleft()
         if not outbox or self.socket.link is not self:
             return _NOOP
         return payload(outbox.take(outbox.bytes))

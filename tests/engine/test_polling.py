@@ -164,13 +164,16 @@ async def test_the_server_closes_in_the_poll_that_waits(site, poller, chat):
     chat.clients[0].close("kicked", ("kicked", b"1"))
     status, text = await polling
     assert status == 200
-    assert text == '42/chat,["kicked",1]\x1e41/chat,\x1e1'
+    assert text == '42/chat,["kicked",1]\x1e41/chat,'
+    assert await poller.poll() == (200, "1")
+    assert (await poller.poll())[0] == 400
     await site.gone()
 
 
-async def test_the_servers_last_words_wait_for_one_more_poll(site, poller, chat):
+async def test_the_servers_last_words_wait_for_the_next_poll(site, poller, chat):
     chat.clients[0].close("kicked", ("kicked", b"1"))
-    assert await poller.poll() == (200, '42/chat,["kicked",1]\x1e41/chat,\x1e1')
+    assert await poller.poll() == (200, '42/chat,["kicked",1]\x1e41/chat,')
+    assert await poller.poll() == (200, "1")
     assert (await poller.poll())[0] == 400
 
 
