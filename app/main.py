@@ -33,6 +33,7 @@ from app.edge.http.runner import Runner
 from app.edge.http.static import StaticRoutes
 from app.edge.socket.audience import Audience
 from app.edge.socket.chat import ChatNamespace, Desk, SocketLimits
+from app.edge.socket.sweep import sweep
 from app.engine import Limits, Server
 from app.engine.visitors import Proxies
 from app.secure.ids import RefreshTokens, new_id
@@ -252,6 +253,7 @@ async def open_node(settings: Settings, origins: frozenset[str] | None, given: G
         tasks.start("revocations", kept.run())
         tasks.start("revoked", revoked.run())
         tasks.start("recheck", audience.recheck(sessions, channels))
+        tasks.start("sweep", sweep(audience, sessions))
         tasks.start("writer", writer.run())
         await _positioned(log)
         node = Node(server, chat, audience, writer, log, desk, tasks)

@@ -1,11 +1,12 @@
 """Sessions: what signing in starts, refreshing prolongs and signing out ends. Passwords are not known here."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from app.core.claims import Claims
 from app.core.entries import Ended
 from app.core.errors import NotFound, Unauthenticated
-from app.core.ids import NewId
+from app.core.ids import NewId, require_id
 from app.core.model import Session, User
 from app.core.policy import permissions_of, under
 from app.core.refresh import judge
@@ -81,6 +82,11 @@ class Sessions:
             found = await store.get_live(conn, claims.session_id, self.clock())
         return None if found is None or found[1].id != claims.subject else found[1]
 
+    async def living(self, session_ids: Collection[str]) -> frozenset[str]:
+        """Tell which of these sessions still live."""
+        async with self.database.reading() as conn:
+            return await store.living(conn, session_ids, self.clock())
+
     async def start(self, conn: Connection, user: User, *, ip: str, device_name: str | None) -> Grant:
         """Start a session within the caller's transaction and return its first tokens."""
         now_ms = self.clock()
@@ -132,6 +138,7 @@ class Sessions:
 
     async def end(self, claims: Claims, session_id: str) -> None:
         """End one session of the caller: its tokens, on every node, and its sockets. Raises `NotFound`."""
+        require_id(session_id, "ses")
         async with self.database.transaction() as conn:
             if not await store.revoke(conn, session_id, claims.subject, self.clock(), "signed_out"):
                 raise NotFound(session_id)

@@ -1,6 +1,6 @@
 """Verbs on sessions and their refresh tokens, of which only hashes are stored. They never commit."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -8,6 +8,7 @@ from sqlalchemy import bindparam, delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.model import Session, User
+from app.store.given import ROWS, item
 from app.store.tables import refresh_tokens, sessions, users
 from app.store.users import USER, user_of
 
@@ -45,6 +46,13 @@ _GET_LIVE = (
         users.c.suspended_at.is_(None),
     )
 )
+_LIVING = (
+    select(sessions.c.id)
+    .select_from(ROWS)
+    .join(sessions, sessions.c.id == item(0))
+    .join(users, users.c.id == sessions.c.user_id)
+    .where(sessions.c.revoked_at.is_(None), sessions.c.expires_at > bindparam("now_ms"), users.c.suspended_at.is_(None))
+)
 _TOKEN = (
     select(*_SESSION, *USER, refresh_tokens.c.created_at, refresh_tokens.c.expires_at, refresh_tokens.c.spent_at)
     .select_from(refresh_tokens)
@@ -73,6 +81,12 @@ async def get_live(conn: AsyncConnection, session_id: str, now_ms: int) -> tuple
     """Read a session and its user; None where it is revoked, expired, or its user suspended."""
     row = (await conn.execute(_GET_LIVE, {"session_id": session_id, "now_ms": now_ms})).one_or_none()
     return None if row is None else _session_and_user(row)
+
+
+async def living(conn: AsyncConnection, session_ids: Collection[str], now_ms: int) -> frozenset[str]:
+    """Read which of these sessions are live: not revoked, not expired, their users not suspended."""
+    given = {"given": [(session_id,) for session_id in session_ids], "now_ms": now_ms}
+    return frozenset((await conn.execute(_LIVING, given)).scalars())
 
 
 async def list_for(conn: AsyncConnection, user_id: str, now_ms: int) -> list[Session]:

@@ -26,6 +26,7 @@ HOT: dict[str, Verb] = {
     "users.get": lambda conn: users.get(conn, "usr_1"),
     "users.credentials": lambda conn: users.credentials(conn, "u1"),
     "sessions.get_live": lambda conn: sessions.get_live(conn, "ses_1", NOW),
+    "sessions.living": lambda conn: sessions.living(conn, [f"ses_{number}" for number in range(50)], NOW),
     "sessions.list_for": lambda conn: sessions.list_for(conn, "usr_1", NOW),
     "sessions.token": lambda conn: sessions.token(conn, HASH),
     "sessions.spend": lambda conn: sessions.spend(conn, HASH, NOW),

@@ -141,3 +141,15 @@ async def test_purge_takes_no_more_than_it_may(conn: Connection) -> None:
         await sessions.add(conn, a_session(number, expires_at_ms=NOW - 1))
 
     assert [await sessions.purge(conn, NOW, 2) for _ in range(4)] == [2, 2, 1, 0]
+
+
+async def test_living_sessions_are_told_from_ended_expired_suspended_and_unknown_ones(conn: Connection) -> None:
+    await sessions.add(conn, a_session())
+    await sessions.add(conn, a_session(2, expires_at_ms=NOW))
+    await sessions.add(conn, a_session(3))
+    await sessions.add(conn, a_session(4, user_id="usr_bob"))
+    await sessions.revoke(conn, "ses_3", "usr_ada", NOW, "signed_out")
+    await users.set_suspended(conn, "usr_bob", NOW)
+
+    assert await sessions.living(conn, [f"ses_{number}" for number in range(9)], NOW) == {"ses_1"}
+    assert await sessions.living(conn, [], NOW) == frozenset()

@@ -155,6 +155,19 @@ class Audience:
             self._doubted.setdefault(connection, "session_ended")
         self._doubt.set()
 
+    def session_ids(self) -> set[str]:
+        """Tell the sessions that have sockets here."""
+        return {connection.session.claims.session_id for connection in self._followed}
+
+    def doubt_sessions(self, session_ids: frozenset[str]) -> None:
+        """Mark the sockets of these sessions for comparison with the store."""
+        if not session_ids:
+            return
+        for connection in self._followed:
+            if connection.session.claims.session_id in session_ids:
+                self._doubted.setdefault(connection, "session_ended")
+        self._doubt.set()
+
     async def recheck(self, sessions: Sessions, channels: Channels) -> None:
         """Compare doubted sockets with the store until cancelled: session, roles, channels."""
         while True:
