@@ -102,6 +102,7 @@ class ClassicServer(Server):
     def __init__(self, names: frozenset[str] | None, limits: Limits, **options: Any) -> None:
         super().__init__(limits=limits, **options)
         self.async_handlers = True
+        self._decide_s = self._goodbye_s = None
         self._names = names
         self._rules = Rules(json_depth=900, event_name_chars=1 << 16, printable=False, binary=True)
         self.eio.on = self._engine_on
@@ -234,8 +235,11 @@ def _refusal(error: dict[str, Any]) -> ConnectRefused:
     return ConnectRefused(error["message"], error.get("data"))
 
 
-def classic_limits(frame_bytes: int, connect_timeout_s: float) -> Limits:
-    """Return limits that leave to handlers and tests what python-socketio leaves to them."""
+def classic_limits(frame_bytes: int, connect_timeout_s: float, ping_timeout_s: float) -> Limits:
+    """Return limits that leave to handlers and tests what python-socketio leaves to them.
+
+    Handlers have no time limit here; what a client that has left had sent is handled for nearly a ping timeout.
+    """
     return Limits(
         frame_bytes=frame_bytes,
         connect_timeout_s=connect_timeout_s,
@@ -244,6 +248,6 @@ def classic_limits(frame_bytes: int, connect_timeout_s: float) -> Limits:
         sockets_per_address=100_000,
         handshakes_per_s=100_000,
         handshakes_burst=100_000,
-        handler_timeout_s=0.0,
+        handler_timeout_s=ping_timeout_s * 0.9,
         binary=Binary(attachments=1000, bytes=1 << 26),
     )

@@ -95,6 +95,8 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # upstream ships no t
         self.path = path
         self.places: dict[str, Place] = {}
         self._new_id = new_id
+        self._decide_s: float | None = limits.connect_timeout_s
+        self._goodbye_s: float | None = limits.handler_timeout_s
         self._rules = Rules(limits.json_depth, limits.event_name_chars, binary=limits.binary is not None)
         for namespace in namespaces:
             self.register_namespace(namespace)
@@ -219,7 +221,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # upstream ships no t
         self.eio.spawn(self._goodbye(connection, reason), "saying goodbye")
 
     async def _goodbye(self, connection: Connection, reason: str) -> None:
-        async with asyncio.timeout(self.limits.handler_timeout_s or None):
+        async with asyncio.timeout(self._goodbye_s):
             await connection.handler.disconnected(connection, reason)
 
     def _assemble(self, socket: Socket, packet: Incoming) -> None:
@@ -256,7 +258,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # upstream ships no t
         """Let the application decide; tell whether the client is connected now."""
         place.rooms.pending += 1
         try:
-            async with asyncio.timeout(self.limits.connect_timeout_s):
+            async with asyncio.timeout(self._decide_s):
                 await place.handler.connected(connection, auth)
         except ConnectRefused as refusal:
             self._refuse(connection, refusal)

@@ -34,7 +34,7 @@ def create_server(
         raise ValueError("Invalid async_mode specified")
     return ClassicServer(
         None if namespaces == "*" else frozenset(namespaces or ("/",)),
-        classic_limits(max_http_buffer_size, connect_timeout),
+        classic_limits(max_http_buffer_size, connect_timeout, ping_timeout),
         origins=_origins(cors_allowed_origins),
         transports=(transports,) if isinstance(transports, str) else tuple(transports or ("polling", "websocket")),
         ping_interval_s=ping_interval,

@@ -1,8 +1,10 @@
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs, check-untyped-defs=False
 """Fixtures: a server on a port of its own, and clients that do as they are told. Every test runs on both loops."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 import uvloop
@@ -28,7 +30,7 @@ async def stack() -> AsyncIterator[AsyncExitStack]:
 async def serve(stack: AsyncExitStack) -> Callable[[Server], Awaitable[Site]]:
     """Give a function that puts a server on a free port."""
 
-    async def start(server: Server, **options: object) -> Site:
+    async def start(server: Server, **options: Any) -> Site:
         app = web.Application()
         server.attach(app)
         runner = web.AppRunner(app, access_log=None, **options)

@@ -1,3 +1,4 @@
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs, check-untyped-defs=False
 """Who gets a session: Engine.IO protocol, "Transports" and "Handshake", and the door's own rules."""
 
 import json
@@ -5,7 +6,8 @@ import json
 import pytest
 
 from app.engine import Limits, Server
-from tests.engine.peers import CLOSED, Chat
+from tests.engine.peers import CLOSED, Chat, client_frame
+from tests.helpers import eventually
 
 OPEN = "EIO=4&transport=polling"
 
@@ -110,7 +112,7 @@ async def test_a_session_is_only_opened_by_get(site, http, method):
 async def test_an_invalid_websocket_handshake_gets_400_and_no_session(site, headers):
     peer = await site.ws(headers=headers)
     assert peer.status == 400
-    assert site.idle
+    await site.gone()
 
 
 @pytest.mark.parametrize(
@@ -209,8 +211,6 @@ async def test_open_sockets_of_one_address_are_limited(serve):
 
 
 async def site_has(site, sockets):
-    from tests.helpers import eventually
-
     await eventually(lambda: site.server.stats()["sockets"] == sockets)
 
 
@@ -231,12 +231,10 @@ async def test_permessage_deflate_is_not_negotiated(site):
 
 
 async def test_messages_that_came_with_the_handshake_are_read(site):
-    from tests.engine.peers import client_frame
-
     peer = await site.tcp()
     peer.write(
-        b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
-        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+        b"Connection: upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
         + client_frame(1, b"40/chat,{}")
         + client_frame(1, b'42/chat,1["a",2]')
     )

@@ -1,3 +1,4 @@
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs, check-untyped-defs=False
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,7 +45,8 @@ MALFORMED = [
     '2["a","\\u0000"]', '2["a",9007199254740993]', '29999999999999999["a"]', '21e5["a"]', '2-1["a"]',
     '2["a",' + "[" * 17 + "]" * 17 + "]", '2["' + "n" * 129 + '"]', '2["a\\nb"]', '2["\\u001b[31m"]', '2["a\\u202eb"]',
     "3", "3[]", "3{}", "31", "31{}", '31"x"', "31[NaN]", '0"tok"', "0[1]", "05", "0true", "0null", '00{"a":1}', "01{}",
-    "1{}", "1[]", "15", "4", '4{"message":"x"}', "4[]", '5["m"]', '51-["m"]', "6[]", '450-["x"]', "2/" + "a" * 300 + ',["x"]',
+    "1{}", "1[]", "15", "4", '4{"message":"x"}', "4[]", '5["m"]', '51-["m"]', "6[]", '450-["x"]',
+    "2/" + "a" * 300 + ',["x"]',
     "0/" + "a" * 900_000,
 ]  # fmt: skip
 
@@ -103,7 +105,7 @@ def test_any_text_is_decoded_or_malformed(text):
         try:
             decode(text, rules)
         except Malformed as error:
-            assert len(error.kind) < 30
+            assert len(error.kind) < 30  # noqa: PT017  it need not be raised
 
 
 @given(st.sampled_from("0123456"), st.text('0123456789-/,[]{}"azé\\:', max_size=30))

@@ -1,12 +1,15 @@
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs, check-untyped-defs=False
 """The Socket.IO protocol over the wire, in the order of its text, and the server's own promises on top."""
 
 import asyncio
 import json
+from contextlib import AsyncExitStack
 
 import pytest
+from aiohttp import web
 
 from app.engine import Binary, ConnectRefused, Limits, Server, encode_event
-from tests.engine.peers import CLOSED, Chat, refuse
+from tests.engine.peers import CLOSED, Chat, Site, client_frame, refuse
 from tests.helpers import eventually
 
 
@@ -200,8 +203,6 @@ async def test_a_client_that_leaves_while_it_is_decided_on_leaves_no_ghost(site,
 
 
 async def leave(peer, how):
-    from tests.engine.peers import client_frame
-
     peer.write(client_frame(1, b"1") if how == "packet" else client_frame(8, b""))
     await peer.until_closed()
 
@@ -447,8 +448,6 @@ async def binary_site(serve, chat):
 
 
 def send_binary(peer, data):
-    from tests.engine.peers import client_frame
-
     peer.write(client_frame(2, data))
 
 
@@ -626,12 +625,6 @@ async def test_closing_the_server_does_not_wait_for_clients_that_do_not_close(si
 
 
 async def test_the_application_closes_the_server_as_it_shuts_down(chat):
-    from contextlib import AsyncExitStack
-
-    from aiohttp import web
-
-    from tests.engine.peers import Site
-
     async with AsyncExitStack() as stack:
         server = Server([chat], limits=Limits(close_timeout_s=0.2))
         app = web.Application()

@@ -1,3 +1,4 @@
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs, check-untyped-defs=False
 """The WebSocket transport: packets, heartbeat, closing, and what is refused."""
 
 import asyncio
@@ -58,6 +59,16 @@ async def test_a_frame_that_breaks_the_protocol_closes_with_its_status(site, dat
     assert await peer.until_closed() == []
     assert peer.close_code == code
     await site.gone()
+
+
+async def test_the_default_limit_is_64_kib_and_announced(serve, chat):
+    """E29."""
+    site = await serve(Server([chat]))
+    peer = await site.ws()
+    assert '"maxPayload":65536}' in await peer.receive()
+    peer.write(client_frame(1, b"x" * 65537)[:14])
+    assert await peer.until_closed() == []
+    assert peer.close_code == 1009
 
 
 async def test_a_message_as_long_as_announced_is_taken(site, chat):
