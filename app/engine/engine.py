@@ -181,6 +181,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # upstream ships no t
         link, tail = taken
         assert isinstance(link, WebSocket)  # noqa: S101  for the type checker
         self.links.add(link)
+        link.begin()
         if first and self.spacing_s:
             switch_protocols(transport, accept, b"")
             link.adopt_later(first, self.spacing_s)

@@ -36,8 +36,11 @@ class WebSocket(asyncio.Protocol):
         self._end: Timer | None = None
         self.transport = transport
         self.socket = session
-        transport.set_write_buffer_limits(high=0)
-        _bound_kernel(transport)
+
+    def begin(self) -> None:
+        """Learn at once when the peer does not read; to be called when the connection is ours."""
+        self.transport.set_write_buffer_limits(high=1, low=0)  # 0 means always to asyncio's TLS transport
+        _bound_kernel(self.transport)
 
     def adopt(self) -> None:
         """Become the session's transport: what waits for the client is written, then everything new directly."""
