@@ -144,6 +144,49 @@ facts = Table(
     PrimaryKeyConstraint("channel_id", "seq"),
 )
 
+invites = Table(
+    "invites",
+    metadata,
+    _key("id", primary_key=True),
+    Column("code_hash", LargeBinary(32), nullable=False),
+    _key("created_by", ForeignKey("users.id")),
+    _instant("created_at"),
+    _instant("expires_at"),
+    Column("max_uses", BigInteger, nullable=False),
+    Column("uses", BigInteger, nullable=False, server_default=text("0")),
+    _instant("revoked_at", nullable=True),
+    UniqueConstraint("code_hash"),
+    Index(None, "created_by", "expires_at"),
+    Index(None, "expires_at"),
+)
+
+password_resets = Table(
+    "password_resets",
+    metadata,
+    _key("user_id", ForeignKey("users.id"), primary_key=True),
+    Column("code_hash", LargeBinary(32), nullable=False),
+    _instant("created_at"),
+    _instant("expires_at"),
+    UniqueConstraint("code_hash"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    _key("id", primary_key=True),
+    _instant("at"),
+    _key("action"),
+    Column("actor_id", Key),
+    Column("subject_id", Key),
+    Column("ip", Text),
+    Column("session_id", Text),
+    Column("details", Text, nullable=False),
+    Index(None, "at", "id"),
+    Index(None, "action", "at", "id"),
+    Index(None, "actor_id", "at", "id"),
+    Index(None, "subject_id", "at", "id"),
+)
+
 meta = Table(
     "meta",
     metadata,

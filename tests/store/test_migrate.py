@@ -24,6 +24,8 @@ from tests.store.values import add_users
 
 T = TypeVar("T")
 
+OURS = sorted(path.name[:4] for path in (module._MIGRATIONS / "versions").glob("[0-9]*.py"))
+
 REVISION = """
 import sqlalchemy as sa
 from alembic import op
@@ -82,8 +84,8 @@ async def table_names(url: str) -> set[str]:
 
 
 async def test_empty_database_is_migrated_once(empty_url: str) -> None:
-    assert await pending(empty_url) == ["0001"]
-    assert await migrate(empty_url) == ["0001"]
+    assert await pending(empty_url) == OURS
+    assert await migrate(empty_url) == OURS
     assert await pending(empty_url) == []
     assert await migrate(empty_url) == []
     assert set(metadata.tables) <= await table_names(empty_url)
@@ -105,61 +107,61 @@ async def test_downgrade_leaves_nothing_and_the_way_up_is_open_again(empty_url: 
     await inspected(empty_url, lambda connection: command.downgrade(config(connection), "base"))
 
     assert await table_names(empty_url) == {"alembic_version"}
-    assert await migrate(empty_url) == ["0001"]
+    assert await migrate(empty_url) == OURS
 
 
 async def test_of_many_that_migrate_at_once_one_does_it_and_all_find_it_done(empty_url: str) -> None:
     applied = await asyncio.gather(*(migrate(empty_url) for _ in range(4)))
 
-    assert sorted(applied) == [[], [], [], ["0001"]]
+    assert sorted(applied) == [[], [], [], OURS]
 
 
 async def test_revision_that_fails_leaves_nothing_behind(empty_url: str, scripts: Path) -> None:
     await migrate(empty_url)
-    add_revision(scripts, "0002", "0001", 'op.execute("this is not SQL")')
+    add_revision(scripts, "9001", OURS[-1], 'op.execute("this is not SQL")')
 
     with pytest.raises(Exception, match="syntax error"):
         await migrate(empty_url)
 
-    assert "half_0002" not in await table_names(empty_url)
-    assert await pending(empty_url) == ["0002"]
-    add_revision(scripts, "0002", "0001")
-    assert await migrate(empty_url) == ["0002"]
+    assert "half_9001" not in await table_names(empty_url)
+    assert await pending(empty_url) == ["9001"]
+    add_revision(scripts, "9001", OURS[-1])
+    assert await migrate(empty_url) == ["9001"]
 
 
 async def test_revisions_are_applied_in_their_order(empty_url: str, scripts: Path) -> None:
-    add_revision(scripts, "0003", "0002")
-    add_revision(scripts, "0002", "0001")
+    add_revision(scripts, "9002", "9001")
+    add_revision(scripts, "9001", OURS[-1])
 
-    assert await migrate(empty_url) == ["0001", "0002", "0003"]
-    assert {"half_0002", "half_0003"} <= await table_names(empty_url)
+    assert await migrate(empty_url) == [*OURS, "9001", "9002"]
+    assert {"half_9001", "half_9002"} <= await table_names(empty_url)
 
 
 async def test_new_script_is_written_from_the_template_and_runs(sqlite_url: str, scripts: Path) -> None:
-    await inspected(sqlite_url, lambda connection: command.revision(config(connection), 'say "nothing"', rev_id="0002"))
+    await inspected(sqlite_url, lambda connection: command.revision(config(connection), 'say "nothing"', rev_id="9001"))
 
-    assert await migrate(sqlite_url) == ["0002"]
+    assert await migrate(sqlite_url) == ["9001"]
 
 
 async def test_on_postgres_each_revision_is_kept_that_went_well(postgres: Postgres, scripts: Path) -> None:
     url = postgres.create()
-    add_revision(scripts, "0002", "0001")
-    add_revision(scripts, "0003", "0002", 'op.execute("this is not SQL")')
+    add_revision(scripts, "9001", OURS[-1])
+    add_revision(scripts, "9002", "9001", 'op.execute("this is not SQL")')
 
     with pytest.raises(Exception, match="syntax error"):
         await migrate(url)
 
-    assert await pending(url) == ["0003"]
-    assert "half_0002" in await table_names(url)
+    assert await pending(url) == ["9002"]
+    assert "half_9001" in await table_names(url)
 
 
 async def test_database_that_is_newer_than_the_program_lacks_nothing(
     empty_url: str, scripts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add_revision(scripts, "0002", "0001")
+    add_revision(scripts, "9001", OURS[-1])
     await migrate(empty_url)
 
-    (scripts / "0002_test.py").unlink()
+    (scripts / "9001_test.py").unlink()
 
     assert await pending(empty_url) == []
     assert await migrate(empty_url) == []
@@ -170,9 +172,9 @@ async def test_data_stays_where_a_later_revision_is_applied(empty_url: str, scri
     async with open_database(empty_url) as database:
         async with database.transaction() as conn:
             await add_users(conn, "ada")
-        add_revision(scripts, "0002", "0001")
+        add_revision(scripts, "9001", OURS[-1])
 
-        assert await migrate(empty_url) == ["0002"]
+        assert await migrate(empty_url) == ["9001"]
 
         async with database.transaction() as conn:
             await add_users(conn, "bob")
@@ -196,7 +198,7 @@ async def test_lock_that_is_not_had_in_time_is_unavailable(
                 await migrate(empty_url)
         await engine.dispose()
 
-    assert await migrate(empty_url) == ["0001"]
+    assert await migrate(empty_url) == OURS
 
 
 async def test_new_file_is_private(tmp_path: Path) -> None:
