@@ -20,7 +20,7 @@ from app.serve import allowed_origins, bind
 from app.settings import Settings
 from tests.people import Person
 
-__all__ = ["house", "make_house"]
+__all__ = ["each_house", "house", "make_house"]
 
 SECRET = "of this test only, 0123456789 abcdefgh"
 
@@ -153,3 +153,9 @@ async def make_house(sqlite_url: str, redis_url: str, tmp_path: Path) -> AsyncIt
 async def house(make_house: MakeHouse) -> House:
     """Open a house as settings are by default."""
     return await make_house()
+
+
+@pytest.fixture
+async def each_house(make_house: MakeHouse, database_url: str) -> House:
+    """Open a house over each kind of database in turn."""
+    return await make_house(database_url=database_url)

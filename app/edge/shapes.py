@@ -4,7 +4,6 @@ from typing import Any
 
 from app.core import wire
 from app.core.times import rfc3339
-from app.engine import strict_json
 from app.services.history import Catchup, HistoryPage, Missed
 
 
@@ -38,5 +37,5 @@ def _missed(missed: Missed | None) -> dict[str, Any]:
         return {"gone": True}
     if missed.facts is None:
         return {"limited": True, "last_seq": missed.last_seq}
-    events = [strict_json.loads(fact.envelope, depth=32) for fact in missed.facts]
+    events = [wire.decode(fact.envelope) for fact in missed.facts]
     return {"events": events, "last_seq": missed.last_seq}

@@ -148,6 +148,7 @@ async def visible(conn: Connection, claims: Claims, channel_id: str) -> Membersh
 
     Raises `NotFound` for any other, as for one that does not exist.
     """
+    require_id(channel_id, "chn")
     membership = await store.get_for(conn, claims.subject, channel_id, any_kind=bool(claims.channels))
     if membership is None or ground("read", membership.channel, membership.role, claims.channels) is None:
         raise NotFound(channel_id)

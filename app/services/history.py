@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from app.core.claims import Claims
 from app.core.commands import GetHistory, Sync
-from app.core.ids import is_id
 from app.core.errors import NotFound
+from app.core.ids import is_id
 from app.core.model import Fact, Membership, Message
 from app.services.channels import visible
 from app.store import channels, facts
@@ -60,7 +60,7 @@ class History:
             items = await store.page(conn, command.channel_id, **anchors, limit=command.limit)
             first, last = await store.bounds(conn, command.channel_id)
         low, high = _edges(items, command)
-        return HistoryPage(items, first < low, high < last, membership.channel.last_seq)
+        return HistoryPage(items, 0 < first < low, high < last, membership.channel.last_seq)
 
     async def sync(self, claims: Claims, command: Sync) -> Catchup:
         """Tell what was missed since the given `seq` of each channel, and which channels are new or gone.

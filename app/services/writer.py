@@ -17,6 +17,7 @@ from app.core.wire import message_created
 from app.services.outbox import Outbox
 from app.store import channels, members, messages
 from app.store.database import Database
+from app.store.faults import OutcomeUnknown
 
 MAX_WAITING = 5000
 MAX_BATCH = 500
@@ -40,6 +41,8 @@ class Writer:
         self._clock = clock
         self._queue: deque[_Waiting] = deque()
         self._filled = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     async def store(self, draft: Draft) -> Stored:
         """Store one message and return after the commit.
@@ -53,25 +56,28 @@ class Writer:
         waiting = _Waiting(draft, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
         self._filled.set()
+        self._idle.clear()
         outcome = await waiting.outcome
         if isinstance(outcome, AppError):
             raise outcome
         return outcome
 
     async def run(self) -> None:
-        """Write until cancelled; what is in flight then is answered as unavailable."""
+        """Write until cancelled; what has not been committed then is answered as unavailable."""
         try:
             while True:
                 await self._filled.wait()
                 await self._write(self._take())
+                if not self._queue:
+                    self._idle.set()
         finally:
-            _answer(list(self._queue), [Unavailable("shutting down")] * len(self._queue))
+            _answer(list(self._queue), [Unavailable("shutting down") for _ in self._queue])
             self._queue.clear()
+            self._idle.set()
 
     async def drained(self) -> None:
-        """Return when nothing waits any more."""
-        while self._queue:
-            await asyncio.wait([waiting.outcome for waiting in self._queue])
+        """Return when nothing waits or is being committed any more."""
+        await self._idle.wait()
 
     def _take(self) -> list[_Waiting]:
         batch = [self._queue.popleft() for _ in range(min(MAX_BATCH, len(self._queue)))]
@@ -80,24 +86,30 @@ class Writer:
         return batch
 
     async def _write(self, batch: list[_Waiting]) -> None:
-        """Commit a batch and answer it; a batch that lost a race for one key is committed one by one."""
-        try:
-            outcomes: list[Outcome] = await self._commit([waiting.draft for waiting in batch])
-        except AppError as error:
-            if error.code == "conflict" and len(batch) > 1:
-                for waiting in batch:
-                    await self._write([waiting])
-                return
-            outcomes = [_told(error)] * len(batch)
-        except asyncio.CancelledError:
-            _answer(batch, [Unavailable("shutting down")] * len(batch))
-            raise
-        except Exception:
-            logger.exception("a batch of %d messages failed", len(batch))
-            outcomes = [AppError("internal_error")] * len(batch)
-        _answer(batch, outcomes)
+        """Commit a batch, answer it, tell of it. One that cannot be committed is halved, so that one draft fails alone.
 
-    async def _commit(self, drafts: Sequence[Draft]) -> list[Outcome]:
+        Where the store is away all of it fails: the halves would wait as long.
+        """
+        try:
+            made = await self._commit([waiting.draft for waiting in batch])
+        except asyncio.CancelledError:
+            _answer(batch, [OutcomeUnknown("shutting down") for _ in batch])
+            raise
+        except Unavailable as error:
+            # One exception each: whoever raises it writes into it.
+            _answer(batch, [type(error)(error.reason or "", RETRY_AFTER_MS) for _ in batch])
+        except Exception as error:  # noqa: BLE001  whatever it is, it is one draft's until that one is alone
+            if len(batch) == 1:
+                _answer(batch, [_told(error)])
+                return
+            middle = len(batch) // 2
+            await self._write(batch[:middle])
+            await self._write(batch[middle:])
+        else:
+            _answer(batch, made.outcomes)
+            self._outbox.publish_facts(message_created(row.message) for row in made.rows)
+
+    async def _commit(self, drafts: Sequence[Draft]) -> Plan:
         async with self._database.transaction() as conn:
             locked = await channels.lock(conn, {draft.channel_id for draft in drafts})
             pairs = {(draft.channel_id, draft.author_id) for draft in drafts}
@@ -109,16 +121,18 @@ class Writer:
                 sent=await messages.find_sent(conn, keys) if keys else {},
                 reply_channels=await messages.channels_of(conn, replies) if replies else {},
             )
-            made: Plan = plan(drafts, known, self._clock())
+            made = plan(drafts, known, self._clock())
             if made.rows:
                 await messages.insert(conn, made.rows)
                 await channels.advance(conn, made.heads)
-        self._outbox.publish_facts(message_created(row.message) for row in made.rows)
-        return made.outcomes
+        return made
 
 
-def _told(error: AppError) -> AppError:
-    """Turn a lost race for one key into an answer after which trying again finds the winner's message."""
+def _told(error: Exception) -> AppError:
+    """Turn what a single draft failed by into its answer; after a lost race for one key, a repeat finds the winner."""
+    if not isinstance(error, AppError):
+        logger.error("a message could not be stored", exc_info=error)
+        return AppError("internal_error")
     return Unavailable("lost a race", retry_after_ms=RETRY_AFTER_MS) if error.code == "conflict" else error
 
 

@@ -205,7 +205,8 @@ async def test_leaving_closes_what_was_open_before_joining(house: House, http: a
 
 async def overtake(monkeypatch: pytest.MonkeyPatch, house: House, meanwhile: Any) -> None:
     """Let something happen, with all its consequences, between the reading of memberships and the use of them."""
-    followed_by, done = Channels.followed_by, []
+    followed_by = Channels.followed_by
+    done: list[bool] = []
 
     async def overtaken(self: Channels, user_id: str) -> dict[str, int]:
         found = await followed_by(self, user_id)
@@ -287,7 +288,8 @@ async def test_message_that_overtakes_an_opening_is_either_live_or_in_the_answer
     ana, bo = await Person.registers(house, http), await Person.registers(house, http)
     channel = await ana.creates()
     anas, wire = await ana.connects(), await bo.connects()
-    get, done = Channels.get, []
+    get = Channels.get
+    done: list[bool] = []
 
     async def overtaken(self: Channels, *arguments: Any) -> Any:
         found = await get(self, *arguments)
