@@ -37,7 +37,6 @@ from app.edge.socket.sweep import sweep
 from app.engine import Limits, Server
 from app.engine.visitors import Proxies
 from app.secure.ids import RefreshTokens, new_id
-from app.secure.keys import KeyRing, ring_from_jwks, ring_from_seed
 from app.secure.passwords import Passwords
 from app.secure.seals import Seal
 from app.secure.secret import derive, load_or_create, weakness
@@ -46,6 +45,8 @@ from app.services.accounts import Accounts, Throttles
 from app.services.channels import Channels
 from app.services.feed import Feed
 from app.services.history import History
+from app.services.issuers import Issuers
+from app.services.key_watch import watch_keys
 from app.services.messages import MessageLimits, Messages
 from app.services.outbox import Outbox
 from app.services.revoked import Revoked
@@ -55,6 +56,7 @@ from app.services.writer import Writer
 from app.settings import Settings, SettingsError
 from app.store.database import Database, open_database
 from app.tasks import Tasks, background
+from app.trust import key_file_of, open_issuers, ring_of
 
 ROOT = Path(__file__).parent.parent
 LOG_READY_S = 5.0
@@ -100,16 +102,6 @@ def secret_of(settings: Settings) -> str:
     return secret
 
 
-def ring_of(settings: Settings, secret: str) -> KeyRing:
-    """Give the signing keys: the configured ones, or one derived from the secret. Raises `SettingsError`."""
-    if settings.jwt_keys is None:
-        return ring_from_seed(derive(secret, "jwt-ed25519"))
-    try:
-        return ring_from_jwks(settings.jwt_keys)
-    except ValueError as error:
-        raise SettingsError([f"JWT_KEYS: {error}"]) from None
-
-
 def database_url(settings: Settings) -> str:
     """Give the database's URL; without one it is a SQLite file in the data directory."""
     return settings.database_url or f"sqlite:///{(settings.data_dir / 'heliograph.db').absolute()}"
@@ -137,10 +129,17 @@ async def open_passwords(settings: Settings, secret: str) -> AsyncIterator[Passw
 
 
 def make_sessions(
-    settings: Settings, given: Given, secret: str, *, database: Database, outbox: Outbox, revoked: Revoked
+    settings: Settings,
+    given: Given,
+    secret: str,
+    *,
+    database: Database,
+    outbox: Outbox,
+    revoked: Revoked,
+    issuers: Issuers | None = None,
 ) -> Sessions:
     """Make the service of sessions with the deployment's keys."""
-    ring, leeway_s = ring_of(settings, secret), settings.jwt_leeway_s
+    ring, leeway_s = ring_of(settings, secret, given.clock), settings.jwt_leeway_s
     return Sessions(
         database=database,
         outbox=outbox,
@@ -150,6 +149,7 @@ def make_sessions(
         lifetimes=Lifetimes(settings.access_ttl_s, settings.refresh_idle_s, settings.refresh_max_s),
         clock=given.clock,
         new_id=given.new_id,
+        issuers=issuers,
     )
 
 
@@ -239,7 +239,12 @@ async def open_node(settings: Settings, origins: frozenset[str] | None, given: G
         feed = Feed(history, audience, sequencer, seal, revoked)
         log = make_log(settings, redis_url, feed)
         outbox = Outbox(log.append, kept.remember, seal)
-        sessions = make_sessions(settings, given, secret, database=database, outbox=outbox, revoked=revoked)
+        issuers = await stack.enter_async_context(
+            open_issuers(settings, database, outbox, clock=given.clock, monotonic=given.monotonic, new_id=given.new_id)
+        )
+        sessions = make_sessions(
+            settings, given, secret, database=database, outbox=outbox, revoked=revoked, issuers=issuers
+        )
         accounts = make_accounts(settings, given, sessions, passwords)
         channels = Channels(database, outbox, given.clock, given.new_id)
         writer = Writer(database, outbox, given.clock)
@@ -255,6 +260,8 @@ async def open_node(settings: Settings, origins: frozenset[str] | None, given: G
         tasks.start("recheck", audience.recheck(sessions, channels))
         tasks.start("sweep", sweep(audience, sessions))
         tasks.start("writer", writer.run())
+        if (file := key_file_of(settings, secret)) is not None:
+            tasks.start("keys", watch_keys(file, sessions.access.ring, given.clock))
         await _positioned(log)
         node = Node(server, chat, audience, writer, log, desk, tasks)
         yield node
@@ -303,7 +310,9 @@ def make_app(settings: Settings, origins: frozenset[str] | None, given: Given, n
         [
             *AccountRoutes(desk.accounts, desk.sessions, access, cookie, is_allowed).table(),
             *ChannelRoutes(desk.channels, desk.messages, desk.history, access, given.clock).table(),
-            *HealthRoutes(__version__, _checks(node), lambda: node.chat.draining, _jwks(node)).table(),
+            *HealthRoutes(
+                __version__, _checks(node), lambda: node.chat.draining, desk.sessions.access.ring.jwks
+            ).table(),
             *StaticRoutes(ROOT / "static", ROOT / "node_modules").table(),
         ]
     )
@@ -318,10 +327,6 @@ def make_runner(app: web.Application, given: Given, node: Node, **options: Any) 
 
 def _is_https(settings: Settings) -> bool:
     return (settings.public_url or "").startswith("https://")
-
-
-def _jwks(node: Node) -> dict[str, Any]:
-    return dict(node.desk.sessions.access.ring.jwks())
 
 
 def _checks(node: Node) -> dict[str, Callable[[], Awaitable[dict[str, Any]]]]:

@@ -232,7 +232,7 @@ def routes() -> Iterator[Route]:
     tables: list[list[web.RouteDef]] = [
         AccountRoutes(NOT_MADE, NOT_MADE, access, NOT_MADE, NOT_MADE).table(),
         ChannelRoutes(NOT_MADE, NOT_MADE, NOT_MADE, access, NOT_MADE).table(),
-        HealthRoutes("", {}, NOT_MADE, {}).table(),
+        HealthRoutes("", {}, NOT_MADE, NOT_MADE).table(),
     ]
     for route in [route for made in tables for route in made]:
         handler, needs = access.wrapped.get(route.handler, (route.handler, None))

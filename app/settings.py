@@ -4,6 +4,7 @@ Settings are read once, frozen and passed down. All bad values are reported toge
 that is not safe does not start.
 """
 
+import json
 import os
 import types
 import typing
@@ -77,9 +78,7 @@ class Settings:
     jwt_keys: str | None = setting(None, "JWK set of signing keys; not set: derived from SECRET_KEY", secret=True)
     jwt_issuer: str = setting("heliograph", "`iss` of the tokens made and taken here")
     jwt_audience: str = setting("heliograph", "`aud` of the tokens made and taken here")
-    trusted_issuers: str | None = setting(
-        None, "other issuers whose tokens are taken; this version takes none", secret=True
-    )
+    trusted_issuers: str | None = setting(None, "JSON list of other issuers whose tokens are taken", secret=True)
     access_ttl_s: int = setting(600, "lifetime of an access token", unit="s", least=10, most=DAY_S)
     refresh_idle_s: int = setting(30 * DAY_S, "a session ends when not refreshed for so long", unit="s", least=60)
     refresh_max_s: int = setting(90 * DAY_S, "a session ends at this age", unit="s", least=60)
@@ -230,8 +229,15 @@ def _faults(values: Mapping[str, Any]) -> Iterator[str]:
         yield "TRANSPORTS: names none; give websocket, polling or both"
     if (values["tls_cert"] is None) != (values["tls_key"] is None):
         yield "TLS_CERT and TLS_KEY: set both or none"
-    if values["trusted_issuers"]:
-        yield "TRUSTED_ISSUERS: this version takes tokens of its own issuer only; unset it"
+    if not _is_json_list(values["trusted_issuers"] or "[]"):
+        yield "TRUSTED_ISSUERS: must be a list in JSON"
+
+
+def _is_json_list(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), list)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _unsafe(values: Mapping[str, Any]) -> Iterator[str]:

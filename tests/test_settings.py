@@ -197,7 +197,7 @@ def test_all_faults_are_told_together() -> None:
         TRUSTED_PROXIES="10.0.0.0/8,everyone",
         TRANSPORTS="websocket,carrier-pigeon",
         TLS_CERT="cert.pem",
-        TRUSTED_ISSUERS="[]",
+        TRUSTED_ISSUERS="{}",
         SECRET_KEY="short",
     )
     assert [line.partition(":")[0] for line in told] == [

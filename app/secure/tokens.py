@@ -13,7 +13,14 @@ from app.secure.keys import KeyRing
 TYPE = "at+jwt"
 MAX_TOKEN_CHARS = 4096
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
-_UNCHECKED = {f"verify_{claim}": False for claim in ("exp", "nbf", "iat", "aud", "iss", "sub", "jti")}
+UNCHECKED = {f"verify_{claim}": False for claim in ("exp", "nbf", "iat", "aud", "iss", "sub", "jti")}
+"""The library verifies signatures; what the claims must say is decided here."""
+
+
+def require_compact(token: str) -> None:
+    """Raise `Unauthenticated` for what is not a token in its one compact spelling, or is too long for one."""
+    if len(token) > MAX_TOKEN_CHARS or not _COMPACT.fullmatch(token):
+        raise Unauthenticated("not a compact token")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +47,12 @@ class AccessTokens:
 
         Raises `Unauthenticated` with the true reason for the log. A token is taken in its one compact spelling only.
         """
-        if len(token) > MAX_TOKEN_CHARS or not _COMPACT.fullmatch(token):
-            raise Unauthenticated("not a compact token")
+        require_compact(token)
         try:
             key = self.ring.get(jwt.get_unverified_header(token).get("kid"))
             if key is None:
                 raise Unauthenticated("unknown key")
-            decoded = jwt.decode_complete(token, key.verifying, algorithms=[key.algorithm], options=_UNCHECKED)  # type: ignore[arg-type]  # the library's TypedDict cannot be built from a loop
+            decoded = jwt.decode_complete(token, key.verifying, algorithms=[key.algorithm], options=UNCHECKED)  # type: ignore[arg-type]  # the library's TypedDict cannot be built from a loop
         except (jwt.PyJWTError, ValueError, RecursionError) as error:
             raise Unauthenticated(f"{type(error).__name__}: {error}") from None
         if str(decoded["header"].get("typ")).lower() not in (TYPE, f"application/{TYPE}"):

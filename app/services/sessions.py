@@ -13,6 +13,7 @@ from app.core.refresh import judge
 from app.core.times import Clock
 from app.secure.ids import RefreshTokens
 from app.secure.tokens import AccessTokens
+from app.services.issuers import Issuers
 from app.services.outbox import Outbox
 from app.services.revoked import Revoked
 from app.store import sessions as store
@@ -53,12 +54,25 @@ class Sessions:
     clock: Clock
     new_id: NewId
 
+    issuers: Issuers | None = None
+    """Other issuers whose tokens are taken; None where there are none."""
+
+    async def verify(self, token: str) -> Claims:
+        """Verify an access token of ours, or of an issuer that we trust; ours wait for nothing.
+
+        Raises `Unauthenticated`, whose reason is for the log; `Unavailable` where an issuer's keys cannot be had, or
+        the store for one of its subjects.
+        """
+        if self.issuers is not None and self.issuers.issuer_of(token) is not None:
+            return await self.issuers.admit(token)
+        return self.access.verify(token)
+
     async def authenticate(self, token: str) -> Claims:
         """Verify an access token and that its session still lives; the claims are those of today's roles.
 
         Raises `Unauthenticated`, whose reason is for the log; `Unavailable` where the store cannot be asked.
         """
-        claims = self.access.verify(token)
+        claims = await self.verify(token)
         return under(claims, (await self.require_living(claims)).roles)
 
     async def require_living(self, claims: Claims) -> User:

@@ -62,9 +62,9 @@ _TOKEN = (
 )
 
 
-async def add(conn: AsyncConnection, session: Session) -> None:
-    """Store a new session."""
-    row = {
+def row_of(session: Session) -> dict[str, Any]:
+    """Give a session as a row of its table."""
+    return {
         "id": session.id,
         "user_id": session.user_id,
         "device_name": session.device_name,
@@ -74,7 +74,11 @@ async def add(conn: AsyncConnection, session: Session) -> None:
         "expires_at": session.expires_at_ms,
         "revoked_at": session.revoked_at_ms,
     }
-    await conn.execute(insert(sessions), row)
+
+
+async def add(conn: AsyncConnection, session: Session) -> None:
+    """Store a new session."""
+    await conn.execute(insert(sessions), row_of(session))
 
 
 async def get_live(conn: AsyncConnection, session_id: str, now_ms: int) -> tuple[Session, User] | None:

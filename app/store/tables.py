@@ -87,6 +87,20 @@ refresh_tokens = Table(
     Index(None, "expires_at"),
 )
 
+external_identities = Table(
+    "external_identities",
+    metadata,
+    _key("issuer"),
+    _key("subject"),
+    _key("user_id", ForeignKey("users.id")),
+    _instant("created_at"),
+    Column("stated_name", Text),
+    Column("stated_roles", Text),
+    Column("stated_at_s", BigInteger, nullable=False),
+    PrimaryKeyConstraint("issuer", "subject"),
+    Index(None, "user_id"),
+)
+
 channels = Table(
     "channels",
     metadata,

@@ -20,7 +20,7 @@ class HealthRoutes:
     version: str
     checks: Mapping[str, Check]
     is_draining: Callable[[], bool]
-    jwks: dict[str, Any]
+    jwks: Callable[[], Mapping[str, Any]]
 
     def table(self) -> list[web.RouteDef]:
         """List the routes."""
@@ -50,7 +50,7 @@ class HealthRoutes:
 
     async def keys(self, _request: web.Request) -> web.Response:
         """Publish the keys that verify our tokens (RFC 7517)."""
-        return web.json_response(self.jwks, headers={"Cache-Control": "public, max-age=300"})
+        return web.json_response(self.jwks(), headers={"Cache-Control": "public, max-age=300"})
 
     async def _ask(self, check: Check) -> dict[str, Any]:
         try:

@@ -109,7 +109,7 @@ class ChatNamespace(Namespace):
         try:
             if self.draining:
                 raise AppError("draining", retry_after_ms=1000)
-            claims = self._desk.sessions.access.verify(_token(connection, auth))
+            claims = await self._desk.sessions.verify(_token(connection, auth))
             # Registered first and looked up second: a session that ends meanwhile is closed like any other.
             self._admit(connection, claims, auth)
             user = await self._desk.sessions.require_living(claims)
