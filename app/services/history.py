@@ -53,14 +53,19 @@ class History:
     database: Database
 
     async def page(self, claims: Claims, command: GetHistory) -> HistoryPage:
-        """Read a page of a channel that the caller may see. Raises `NotFound`."""
+        """Read a page of a channel that the caller may see. Raises `NotFound`.
+
+        What is committed after the caller's right was looked up is not shown: the right may be gone by then.
+        """
         async with self.database.reading() as conn:
             membership = await visible(conn, claims, command.channel_id)
             anchors = {"before": command.before, "after": command.after, "around": command.around}
             items = await store.page(conn, command.channel_id, **anchors, limit=command.limit)
             first, last = await store.bounds(conn, command.channel_id)
+        head = membership.channel.last_seq
+        items = [message for message in items if message.seq <= head]
         low, high = _edges(items, command)
-        return HistoryPage(items, 0 < first < low, high < last, membership.channel.last_seq)
+        return HistoryPage(items, 0 < first < low, high < min(last, head), head)
 
     async def sync(self, claims: Claims, command: Sync) -> Catchup:
         """Tell what was missed since the given `seq` of each channel, and which channels are new or gone.
@@ -121,9 +126,9 @@ def _affordable(behind: Mapping[str, int], heads: Mapping[str, int]) -> dict[str
 
 
 def _missed(is_behind: bool, found: list[Fact] | None, head: int) -> Missed:
-    """Make one channel's part of `sync`; facts committed since the head was read are handed out as well."""
+    """Make one channel's part of `sync`, up to the head that was read with the caller's right to it."""
     if not is_behind:
         return Missed([], head)
     if found is None or len(found) > SYNC_PER_CHANNEL:
         return Missed(None, head)
-    return Missed(found, found[-1].seq if found else head)
+    return Missed([fact for fact in found if fact.seq <= head], head)

@@ -1,11 +1,14 @@
 """Reading channels back: pages at every edge, and what a client that comes back has missed."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
 import pytest
 
+from app.services import history
 from app.services.history import SYNC_PER_CHANNEL
+from app.store import channels
 from tests.house import House
 from tests.people import Person
 
@@ -109,11 +112,50 @@ async def test_channel_is_read_whole_either_way(ana: Person) -> None:
     assert len(everything) == 23
 
 
+async def test_message_that_overtakes_a_reading_is_not_shown_past_the_head_that_was_read(
+    ana: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel = await told(ana, 2)
+    overtake(monkeypatch, history, "visible", lambda: ana.posts(channel, "meanwhile"))
+
+    answer = (await ana.call("GET", f"/v1/channels/{channel}/messages")).body
+
+    assert [item["seq"] for item in answer["items"]] == [1, 3]
+    assert (answer["page"]["has_after"], answer["page"]["last_seq"]) == (False, 3)
+
+
+async def test_fact_that_overtakes_a_sync_is_left_to_live_delivery(
+    ana: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel = await told(ana, 2)
+    overtake(monkeypatch, channels, "list_for", lambda: ana.posts(channel, "meanwhile"))
+
+    answer = (await ana.call("POST", "/v1/sync", json={"channels": {channel: 1}})).body
+
+    assert [event["seq"] for event in answer["channels"][channel]["events"]] == [2, 3]
+    assert answer["channels"][channel]["last_seq"] == 3
+
+
 @pytest.mark.parametrize("query", ["before=1&after=1", "around=1&before=2", "before=-1", "before=x", "after=1e3"])
 async def test_page_that_makes_no_sense_is_refused(ana: Person, query: str) -> None:
     answer = await ana.call("GET", f"/v1/channels/{UNKNOWN}/messages?{query}")
 
     assert (answer.status, answer.code) == (422, "validation_failed")
+
+
+def overtake(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, meanwhile: Callable[[], Awaitable[Any]]) -> None:
+    """Let something happen once, right after a reading."""
+    read = getattr(module, name)
+    done: list[bool] = []
+
+    async def overtaken(*arguments: Any, **options: Any) -> Any:
+        found = await read(*arguments, **options)
+        if not done:
+            done.append(True)
+            await meanwhile()
+        return found
+
+    monkeypatch.setattr(module, name, overtaken)
 
 
 async def sync(person: Person, channels: dict[str, int]) -> dict[str, Any]:
