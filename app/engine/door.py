@@ -35,6 +35,7 @@ FORBIDDEN: Final = (403, 4, "Forbidden")
 BAD_VERSION: Final = (400, 5, "Unsupported protocol version")
 UNAUTHORIZED: Final = (401, 4, "Unauthorized")
 TOO_LARGE: Final = (413, 3, "Payload too large")
+SHUTTING_DOWN: Final = (503, 4, "Shutting down")
 TOO_MANY: Final = (429, 4, "Too many connections")
 
 

@@ -17,7 +17,7 @@ from aiohttp import web
 
 from app.engine import strict_json
 from app.engine.complaints import Complaints
-from app.engine.door import BAD_REQUEST, TOO_MANY, UNAUTHORIZED, UNKNOWN_SID, Ask, Door, Refused, refusal
+from app.engine.door import BAD_REQUEST, SHUTTING_DOWN, TOO_MANY, UNAUTHORIZED, UNKNOWN_SID, Ask, Door, Refused, refusal
 from app.engine.frames import BINARY, close_frame, frame, text_frame
 from app.engine.limits import Limits
 from app.engine.mail import Mail
@@ -194,7 +194,9 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # upstream ships no t
 
     def _admit(self, request: web.BaseRequest) -> Visitor:
         visitor = self.door.visitor(request)
-        if self.closing or not self.visitors.admit(visitor.address):
+        if self.closing:
+            raise Refused(*SHUTTING_DOWN)
+        if not self.visitors.admit(visitor.address):
             self.complaints.note("too many connections", visitor.address)
             raise Refused(*TOO_MANY)
         return visitor

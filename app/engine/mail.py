@@ -6,10 +6,12 @@ membership changes, so every socket sees everything in the order in which it was
 """
 
 import asyncio
-from collections.abc import Callable
+import logging
 
 from app.engine.rooms import Room
 from app.engine.socket import Socket
+
+_log = logging.getLogger(__name__)
 
 
 class Mail:
@@ -97,14 +99,20 @@ class Mail:
         for socket in sockets:
             waiting, socket.waiting = socket.waiting, None
             if waiting:
-                socket.write(waiting[0] if len(waiting) == 1 else b"".join(waiting))
+                try:
+                    socket.write(waiting[0] if len(waiting) == 1 else b"".join(waiting))
+                except Exception as error:  # noqa: BLE001  as below
+                    _failed(socket, error)
 
     def _write_batch(self, room: Room) -> None:
         """Write the only batch of the turn straight to its members."""
         batch, self._batch, self._room = self._batch, [], None
         chunk = batch[0] if len(batch) == 1 else b"".join(batch)
         for socket in room.live.values():
-            socket.write(chunk)
+            try:
+                socket.write(chunk)
+            except Exception as error:  # noqa: BLE001, PERF203  one socket's failure is not the others', and a try is free
+                _failed(socket, error)
 
     def _grow(self, size: int) -> None:
         self._size += size
@@ -117,4 +125,7 @@ class Mail:
             self._loop.call_soon(self.flush)
 
 
-Write = Callable[[bytes], object]
+def _failed(socket: Socket, error: Exception) -> None:
+    """Close a session whose transport has raised, which transports promise not to."""
+    _log.error("a transport failed in writing", exc_info=error)
+    socket.engine.soon(lambda: socket.close("write failed", abort=True))

@@ -272,3 +272,16 @@ async def test_a_disconnect_costs_its_own_rooms_however_many_there_are(site, cha
     assert Counting.touched < 50
     assert chat.clients[0].rooms >= {0, 19_999}
     assert stays is not None
+
+
+async def test_a_transport_that_fails_in_writing_costs_only_its_own_client(site, chat):
+    broken, witness = await site.join(), await site.join()
+
+    def fail(_):
+        raise RuntimeError("the handle is closed")
+
+    chat.clients[0].socket.write = fail
+    assert say(site, None, 1) == 2
+    assert await numbers(witness, 1) == [1]
+    await eventually(lambda: chat.goodbyes == ["write failed"])
+    assert await broken.until_closed() == []

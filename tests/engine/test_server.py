@@ -603,7 +603,7 @@ async def test_closing_the_server_closes_every_client(site, chat):
         assert await peer.until_closed() == []
     await closing
     await eventually(lambda: chat.goodbyes == ["server shutdown"] * 5)
-    assert (await site.ws()).status == 429
+    assert (await site.ws()).status == 503
 
 
 async def test_closing_the_server_does_not_wait_for_clients_that_do_not_close(site, chat):
