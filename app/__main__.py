@@ -12,6 +12,7 @@ from app import __version__, log
 from app.bus.log import Log
 from app.core.errors import AppError
 from app.core.model import User
+from app.limiting import shared_limits
 from app.main import (
     Given,
     database_url,
@@ -122,8 +123,11 @@ async def _with_accounts(settings: Settings, act: Callable[[Accounts], Awaitable
         seal, kept = Seal(derive(secret, "log-seal")), make_revocations(settings, redis_url)
         tasks.start("revocations", kept.run())
         outbox, revoked = Outbox(end.append, kept.remember, seal), Revoked(kept.load, seal, given.clock)
-        sessions = make_sessions(settings, given, secret, database=database, outbox=outbox, revoked=revoked)
-        user = await act(make_accounts(settings, given, sessions, passwords))
+        limits = await stack.enter_async_context(shared_limits(settings, redis_url, given.monotonic))
+        sessions = make_sessions(
+            settings, given, secret, database=database, outbox=outbox, revoked=revoked, limits=limits
+        )
+        user = await act(make_accounts(settings, given, sessions, passwords, limits))
         with suppress(OSError):
             await kept.flush()
         if not await end.flush(TELL_S):

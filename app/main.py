@@ -16,6 +16,7 @@ from aiohttp import web
 
 from app import __version__
 from app.bus.embedded import embedded_valkey
+from app.bus.limits import Limits as SharedLimits
 from app.bus.log import Log
 from app.bus.revocations import RevocationList
 from app.core.ids import NewId
@@ -36,12 +37,13 @@ from app.edge.socket.chat import ChatNamespace, Desk, SocketLimits
 from app.edge.socket.sweep import sweep
 from app.engine import Limits, Server
 from app.engine.visitors import Proxies
+from app.limiting import attempts_of, guards_of, health_of, refreshes_of, shared_limits, writes_of
 from app.secure.ids import RefreshTokens, new_id
 from app.secure.passwords import Passwords
 from app.secure.seals import Seal
 from app.secure.secret import derive, load_or_create, weakness
 from app.secure.tokens import AccessTokens
-from app.services.accounts import Accounts, Throttles
+from app.services.accounts import Accounts
 from app.services.channels import Channels
 from app.services.feed import Feed
 from app.services.history import History
@@ -51,7 +53,6 @@ from app.services.messages import MessageLimits, Messages
 from app.services.outbox import Outbox
 from app.services.revoked import Revoked
 from app.services.sessions import Lifetimes, Sessions
-from app.services.throttle import Throttle
 from app.services.writer import Writer
 from app.settings import Settings, SettingsError
 from app.store.database import Database, open_database
@@ -89,6 +90,7 @@ class Node:
     log: Log
     desk: Desk
     tasks: Tasks
+    limits: SharedLimits
 
 
 def secret_of(settings: Settings) -> str:
@@ -136,6 +138,7 @@ def make_sessions(
     database: Database,
     outbox: Outbox,
     revoked: Revoked,
+    limits: SharedLimits,
     issuers: Issuers | None = None,
 ) -> Sessions:
     """Make the service of sessions with the deployment's keys."""
@@ -147,25 +150,23 @@ def make_sessions(
         access=AccessTokens(ring, settings.jwt_issuer, settings.jwt_audience, leeway_s, given.clock),
         refresh_tokens=RefreshTokens(derive(secret, "refresh-successor")),
         lifetimes=Lifetimes(settings.access_ttl_s, settings.refresh_idle_s, settings.refresh_max_s),
+        refreshes=refreshes_of(limits),
         clock=given.clock,
         new_id=given.new_id,
         issuers=issuers,
     )
 
 
-def make_accounts(settings: Settings, given: Given, sessions: Sessions, passwords: Passwords) -> Accounts:
+def make_accounts(
+    settings: Settings, given: Given, sessions: Sessions, passwords: Passwords, limits: SharedLimits
+) -> Accounts:
     """Make the service of accounts."""
-    per_minute, per_hour = settings.login_per_min, settings.register_per_hour
     return Accounts(
         database=sessions.database,
         outbox=sessions.outbox,
         sessions=sessions,
         passwords=passwords,
-        throttles=Throttles(
-            login_account=Throttle(per_minute / 60, per_minute, given.monotonic),
-            login_address=Throttle(per_minute * 6 / 60, per_minute * 6, given.monotonic),
-            register_address=Throttle(per_hour / 3600, per_hour, given.monotonic),
-        ),
+        attempts=attempts_of(settings, limits),
         registration=settings.registration,
         password_min=settings.password_min,
         clock=given.clock,
@@ -242,14 +243,15 @@ async def open_node(settings: Settings, origins: frozenset[str] | None, given: G
         issuers = await stack.enter_async_context(
             open_issuers(settings, database, outbox, clock=given.clock, monotonic=given.monotonic, new_id=given.new_id)
         )
+        limits = await stack.enter_async_context(shared_limits(settings, redis_url, given.monotonic))
         sessions = make_sessions(
-            settings, given, secret, database=database, outbox=outbox, revoked=revoked, issuers=issuers
+            settings, given, secret, database=database, outbox=outbox, revoked=revoked, limits=limits, issuers=issuers
         )
-        accounts = make_accounts(settings, given, sessions, passwords)
+        accounts = make_accounts(settings, given, sessions, passwords, limits)
         channels = Channels(database, outbox, given.clock, given.new_id)
         writer = Writer(database, outbox, given.clock)
-        limits = MessageLimits(settings.max_text_chars, settings.max_data_bytes)
-        desk = Desk(sessions, accounts, channels, Messages(writer, limits, given.new_id), history)
+        sizes = MessageLimits(settings.max_text_chars, settings.max_data_bytes)
+        desk = Desk(sessions, accounts, channels, Messages(writer, sizes, given.new_id), history)
         chat = make_chat(settings, given, desk, audience)
         server.register_namespace(chat)
         tasks = await stack.enter_async_context(background())
@@ -263,7 +265,7 @@ async def open_node(settings: Settings, origins: frozenset[str] | None, given: G
         if (file := key_file_of(settings, secret)) is not None:
             tasks.start("keys", watch_keys(file, sessions.access.ring, given.clock))
         await _positioned(log)
-        node = Node(server, chat, audience, writer, log, desk, tasks)
+        node = Node(server, chat, audience, writer, log, desk, tasks, limits)
         yield node
 
 
@@ -293,8 +295,8 @@ async def _positioned(log: Log) -> None:
 
 def make_app(settings: Settings, origins: frozenset[str] | None, given: Given, node: Node) -> web.Application:
     """Make the HTTP application of a node: every route, in one table, and the socket beside it."""
-    proxies = Proxies(settings.proxies)
-    access = Access(node.desk.sessions, proxies)
+    access = Access(node.desk.sessions, Proxies(settings.proxies), writes_of(settings, given.monotonic))
+    guards = guards_of(settings, node.limits, access)
 
     def is_allowed(origin: str) -> bool:
         return origins is None or origin in origins
@@ -308,7 +310,7 @@ def make_app(settings: Settings, origins: frozenset[str] | None, given: Given, n
     desk = node.desk
     app.add_routes(
         [
-            *AccountRoutes(desk.accounts, desk.sessions, access, cookie, is_allowed).table(),
+            *AccountRoutes(desk.accounts, desk.sessions, access, cookie, is_allowed, guards).table(),
             *ChannelRoutes(desk.channels, desk.messages, desk.history, access, given.clock).table(),
             *HealthRoutes(
                 __version__, _checks(node), lambda: node.chat.draining, desk.sessions.access.ring.jwks
@@ -342,4 +344,4 @@ def _checks(node: Node) -> dict[str, Callable[[], Awaitable[dict[str, Any]]]]:
     async def tasks() -> dict[str, Any]:
         return {"ok": not node.tasks.dead, "dead": sorted(node.tasks.dead)}
 
-    return {"database": database, "redis": log, "tasks": tasks}
+    return {"database": database, "redis": log, "tasks": tasks, "limits": lambda: health_of(node.limits)}

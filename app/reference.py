@@ -25,6 +25,7 @@ from app.edge.http.access import Access, SignedIn
 from app.edge.http.accounts import AccountRoutes
 from app.edge.http.channels import ChannelRoutes
 from app.edge.http.health import HealthRoutes
+from app.edge.http.limits import Guards
 from app.edge.shapes import history_json, sync_json
 from app.edge.socket.chat import ChatNamespace
 from app.engine.visitors import Proxies
@@ -216,7 +217,7 @@ class _NotingAccess(Access):
     """Wraps handlers as the service does, and remembers what it wrapped."""
 
     def __init__(self) -> None:
-        super().__init__(NOT_MADE, Proxies())
+        super().__init__(NOT_MADE, Proxies(), NOT_MADE)
         self.wrapped: dict[Any, tuple[SignedIn, str]] = {}
 
     def signed_in(self, handler: SignedIn, permission: str | None = None) -> Any:
@@ -228,9 +229,9 @@ class _NotingAccess(Access):
 
 def routes() -> Iterator[Route]:
     """List every route but the static files, in the order of the tables."""
-    access = _NotingAccess()
+    access, guards = _NotingAccess(), Guards(NOT_MADE, NOT_MADE, NOT_MADE, NOT_MADE, NOT_MADE)
     tables: list[list[web.RouteDef]] = [
-        AccountRoutes(NOT_MADE, NOT_MADE, access, NOT_MADE, NOT_MADE).table(),
+        AccountRoutes(NOT_MADE, NOT_MADE, access, NOT_MADE, NOT_MADE, guards).table(),
         ChannelRoutes(NOT_MADE, NOT_MADE, NOT_MADE, access, NOT_MADE).table(),
         HealthRoutes("", {}, NOT_MADE, NOT_MADE).table(),
     ]

@@ -13,20 +13,12 @@ from app.core.policy import ROLES
 from app.core.text import check_display_name, check_username, name_key
 from app.core.times import Clock
 from app.secure.passwords import Passwords
+from app.services.attempts import Attempts
 from app.services.outbox import Outbox
 from app.services.sessions import Grant, Sessions
-from app.services.throttle import Throttle
+from app.store import addresses
 from app.store import users as store
 from app.store.database import Database
-
-
-@dataclass(frozen=True, slots=True)
-class Throttles:
-    """What is counted: sign-ins per account and per address, registrations per address."""
-
-    login_account: Throttle
-    login_address: Throttle
-    register_address: Throttle
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +29,7 @@ class Accounts:
     outbox: Outbox
     sessions: Sessions
     passwords: Passwords
-    throttles: Throttles
+    attempts: Attempts
     registration: Literal["open", "invite", "closed"]
     password_min: int
     clock: Clock
@@ -52,7 +44,6 @@ class Accounts:
             raise AppError("invite_expired")
         if self.registration != "open":
             raise AppError("registration_closed")
-        self.throttles.register_address.take(f"register:{ip}")
         user = self._new_user(command.username, command.display_name, ("member",))
         hashed = await self.passwords.hash(self._check_password(command.password, user.username))
         async with self.database.transaction() as conn:
@@ -73,14 +64,15 @@ class Accounts:
         Raises `Unauthenticated`, `RateLimited`, and `Unavailable` where too many sign in at once.
         """
         key = name_key(command.username)
-        self.throttles.login_address.take(f"login:{ip}")
-        self.throttles.login_account.take(f"login:{key}")
         async with self.database.reading() as conn:
-            found = await store.credentials(conn, key)
+            found, known = await store.credentials(conn, key), await addresses.known_for(conn, key)
+        place = await self.attempts.begin(key, ip, known)
         user, stored = found or (None, None)
         matches = await self.passwords.matches(command.password, stored)
         if user is None or not matches or user.suspended_at_ms is not None:
+            await self.attempts.failed(place)
             raise Unauthenticated("suspended" if matches else "unknown name" if user is None else "wrong password")
+        await self.attempts.succeeded(place)
         async with self.database.transaction() as conn:
             if await store.credentials(conn, key) != found:
                 raise Unauthenticated("changed while the password was checked")
@@ -94,11 +86,13 @@ class Accounts:
         """
         user = await self.get(claims.subject)
         key = name_key(user.username)
-        self.throttles.login_account.take(f"login:{key}")
         async with self.database.reading() as conn:
-            found = await store.credentials(conn, key)
+            found, known = await store.credentials(conn, key), await addresses.known_for(conn, key)
+        place = await self.attempts.begin(key, ip, known)
         if not await self.passwords.matches(command.current_password, found[1] if found else None):
+            await self.attempts.failed(place)
             raise Unauthenticated("wrong current password")
+        await self.attempts.succeeded(place)
         hashed = await self.passwords.hash(self._check_password(command.new_password, user.username, "new_password"))
         async with self.database.transaction() as conn:
             await store.set_password(conn, user.id, hashed)

@@ -16,6 +16,7 @@ from app.secure.tokens import AccessTokens
 from app.services.issuers import Issuers
 from app.services.outbox import Outbox
 from app.services.revoked import Revoked
+from app.services.throttle import Throttle
 from app.store import sessions as store
 from app.store.database import Connection, Database
 
@@ -51,9 +52,9 @@ class Sessions:
     access: AccessTokens
     refresh_tokens: RefreshTokens
     lifetimes: Lifetimes
+    refreshes: Throttle
     clock: Clock
     new_id: NewId
-
     issuers: Issuers | None = None
     """Other issuers whose tokens are taken; None where there are none."""
 
@@ -120,9 +121,14 @@ class Sessions:
         """Exchange a refresh token for a new access token and its one successor.
 
         A token spent a moment ago gives the same successor again, so two tabs may both ask. One spent before that
-        ends the session on every node. Raises `Unauthenticated` for every token that is not good.
+        ends the session on every node. Raises `Unauthenticated` for every token that is not good, `Exceeded` where one
+        session refreshes too often.
         """
         digest, now_ms = self.refresh_tokens.digest(token), self.clock()
+        async with self.database.reading() as conn:
+            known = await store.token(conn, digest)
+        if known is not None:  # counted outside of the transaction, which must not wait for Redis
+            await self.refreshes.take(known.session.id)
         async with self.database.transaction() as conn:
             held = await store.token(conn, digest)
             if held is None:

@@ -7,17 +7,21 @@ from aiohttp import web
 from app.core.claims import Claims
 from app.core.errors import Unauthenticated
 from app.core.policy import require
+from app.edge.http.limits import ALLOWANCE
 from app.engine.visitors import Proxies
 from app.services.sessions import Sessions
+from app.services.shares import Shares
 
 SignedIn = Callable[[web.Request, Claims], Awaitable[web.StreamResponse]]
+READS = frozenset({"GET", "HEAD"})
 
 
 class Access:
-    """Lets signed-in callers through to a handler, and tells where any caller is."""
+    """Lets signed-in callers through to a handler, and tells where any caller is; `writes` is what each may change."""
 
-    def __init__(self, sessions: Sessions, proxies: Proxies) -> None:
+    def __init__(self, sessions: Sessions, proxies: Proxies, writes: Shares) -> None:
         self._sessions = sessions
+        self._writes = writes
         self._proxies = proxies
 
     def signed_in(
@@ -27,6 +31,8 @@ class Access:
 
         async def guarded(request: web.Request) -> web.StreamResponse:
             claims = await self._sessions.authenticate(_bearer(request))
+            if request.method not in READS:
+                request[ALLOWANCE] = self._writes.take(claims.subject)
             if permission is not None:
                 require(claims, permission)
             return await handler(request, claims)

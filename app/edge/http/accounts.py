@@ -12,6 +12,7 @@ from app.core.errors import Unauthenticated
 from app.edge.http.access import Access
 from app.edge.http.bodies import read, read_optional
 from app.edge.http.cookies import RefreshCookie
+from app.edge.http.limits import Guards
 from app.edge.http.origins import require_own_page
 from app.services.accounts import Accounts
 from app.services.sessions import Grant, Sessions
@@ -26,14 +27,15 @@ class AccountRoutes:
     access: Access
     cookie: RefreshCookie
     is_allowed: Callable[[str], bool]
+    guards: Guards
 
     def table(self) -> list[web.RouteDef]:
         """List the routes."""
-        signed_in = self.access.signed_in
+        signed_in, guards = self.access.signed_in, self.guards
         return [
-            web.post("/v1/auth/register", self.register),
-            web.post("/v1/auth/login", self.login),
-            web.post("/v1/auth/refresh", self.refresh),
+            web.post("/v1/auth/register", guards.limited(guards.register, self.register)),
+            web.post("/v1/auth/login", guards.limited(guards.login, self.login)),
+            web.post("/v1/auth/refresh", guards.limited(guards.refresh, self.refresh)),
             web.post("/v1/auth/logout", signed_in(self.logout)),
             web.post("/v1/auth/logout-all", signed_in(self.logout_all)),
             web.post("/v1/auth/password", signed_in(self.password)),

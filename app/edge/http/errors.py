@@ -5,8 +5,10 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from app.core.allowance import Exceeded
 from app.core.errors import AppError, Unauthenticated, error_object
 from app.core.ids import NewId
+from app.edge.http.limits import ALLOWANCE
 
 logger = logging.getLogger("heliograph.http")
 
@@ -54,6 +56,8 @@ def _answer(request: web.Request, error: AppError, cause: BaseException | None =
         logger.error("request failed: %s", error, exc_info=cause, extra=facts)
     elif isinstance(error, Unauthenticated):
         logger.info("refused: %s", error, extra=facts)
+    if isinstance(error, Exceeded):
+        request[ALLOWANCE] = error.allowance
     response = web.json_response({"error": error_object(error, request_id)}, status=error.row.status)
     if error.retry_after_ms is not None:
         response.headers["Retry-After"] = str(-(-error.retry_after_ms // 1000))

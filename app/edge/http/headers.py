@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from app.edge.http.errors import REQUEST_ID
+from app.edge.http.limits import ALLOWANCE, headers_of
 from app.edge.http.origins import readable_by
 
 SERVER = "heliograph"
@@ -57,6 +58,8 @@ def on_prepare(
             headers["Strict-Transport-Security"] = HSTS
         if REQUEST_ID in request:
             headers["X-Request-Id"] = request[REQUEST_ID]
+        if ALLOWANCE in request:
+            headers.update(headers_of(request[ALLOWANCE]))
         if request.path.startswith("/v1/"):
             headers["Cache-Control"] = "no-store"
             headers.update(readable_by(request.headers.get("Origin"), is_allowed))

@@ -13,7 +13,7 @@ PREFLIGHT = {
     "Access-Control-Allow-Headers": "Authorization, Content-Type, X-Requested-With, Idempotency-Key",
     "Access-Control-Max-Age": "600",
 }
-EXPOSED_HEADERS = "Retry-After, X-Request-Id"
+EXPOSED_HEADERS = "Retry-After, X-Request-Id, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset"
 
 
 def origins_checked(is_allowed: Callable[[str], bool]) -> Callable[..., Awaitable[web.StreamResponse]]:

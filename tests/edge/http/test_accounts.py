@@ -183,8 +183,8 @@ async def test_too_many_sign_ins_are_told_when_to_come_back(make_house: MakeHous
     assert [answer.status for answer in answers] == [401, 401, 429, 401]
     error = answers[2].body["error"]
     assert (error["code"], error["retryable"]) == ("rate_limited", True)
-    assert 0 < error["retry_after_ms"] <= 30_000
-    assert 0 < int(answers[2].headers["Retry-After"]) <= 30
+    assert 0 < error["retry_after_ms"] <= 60_000
+    assert 0 < int(answers[2].headers["Retry-After"]) <= 60
 
 
 async def test_spraying_one_password_over_many_accounts_is_stopped_by_address(
@@ -227,10 +227,10 @@ async def test_more_sign_ins_than_the_worker_takes_are_sent_away(house: House, h
 
     answers = await asyncio.gather(*(post(house, http, "login", body) for _ in range(60)))
 
-    assert {answer.status for answer in answers} <= {401, 503}
+    assert {answer.status for answer in answers} <= {401, 429, 503}
     for answer in answers:
-        if answer.status == 503:
-            assert answer.code == "unavailable"
+        if answer.status != 401:
+            assert answer.code == ("rate_limited" if answer.status == 429 else "unavailable")
             assert int(answer.headers["Retry-After"]) > 0
 
 

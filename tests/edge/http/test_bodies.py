@@ -11,7 +11,7 @@ import pytest
 
 from app.edge.http import bodies
 from tests.helpers import eventually
-from tests.house import House
+from tests.house import House, MakeHouse
 from tests.people import Person, call
 
 JSON = {"Content-Type": "application/json"}
@@ -225,7 +225,8 @@ async def test_cursor_that_was_not_given_out_is_refused(
     assert (answer.status, error_of(answer.body)["code"]) == (400, "cursor_invalid")
 
 
-async def test_channels_are_paged_through_whole_and_once(house: House, http: aiohttp.ClientSession) -> None:
+async def test_channels_are_paged_through_whole_and_once(make_house: MakeHouse, http: aiohttp.ClientSession) -> None:
+    house = await make_house(commands_burst=200)
     ana, bo = await Person.registers(house, http), await Person.registers(house, http)
     made = {await ana.creates() for _ in range(120)}
 

@@ -19,7 +19,7 @@ async def test_node_is_alive_ready_and_says_what_it_is(house: House, http: aioht
 
     assert (alive.status, alive.body) == (200, {"status": "ok"})
     assert (ready.status, ready.body["status"]) == (200, "ready")
-    assert ready.body["dependencies"].keys() == {"database", "redis", "tasks"}
+    assert ready.body["dependencies"].keys() == {"database", "redis", "tasks", "limits"}
     assert all(each["ok"] for each in ready.body["dependencies"].values())
     assert version.body["version"] == __version__
 
