@@ -111,7 +111,7 @@ class Mail:
         for socket in room.live.values():
             try:
                 socket.write(chunk)
-            except Exception as error:  # noqa: BLE001, PERF203  one socket's failure is not the others', and a try is free
+            except Exception as error:  # noqa: BLE001  one socket's failure is not the others', and a try is free
                 _failed(socket, error)
 
     def _grow(self, size: int) -> None:
