@@ -12,6 +12,7 @@ from app import __version__, log
 from app.bus.log import Log
 from app.core.errors import AppError
 from app.core.model import User
+from app.key_verbs import add_key_verbs
 from app.limiting import shared_limits
 from app.main import (
     Given,
@@ -33,6 +34,7 @@ from app.settings import Settings, SettingsError, from_env, table
 from app.store.database import open_database
 from app.store.migrate import migrate
 from app.tasks import background
+from app.token_verbs import add_token_verbs
 from app.workers import supervise
 
 TELL_S = 3.0
@@ -173,6 +175,8 @@ def _parser() -> argparse.ArgumentParser:
     suspend.add_argument("name")
     suspend.add_argument("--lift", action="store_true", help="lift the suspension")
     suspend.set_defaults(verb=_suspend)
+    add_token_verbs(verbs)
+    add_key_verbs(verbs)
     return parser
 
 

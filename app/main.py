@@ -42,7 +42,6 @@ from app.secure.ids import RefreshTokens, new_id
 from app.secure.passwords import Passwords
 from app.secure.seals import Seal
 from app.secure.secret import derive, load_or_create, weakness
-from app.secure.tokens import AccessTokens
 from app.services.accounts import Accounts
 from app.services.channels import Channels
 from app.services.feed import Feed
@@ -57,7 +56,7 @@ from app.services.writer import Writer
 from app.settings import Settings, SettingsError
 from app.store.database import Database, open_database
 from app.tasks import Tasks, background
-from app.trust import key_file_of, open_issuers, ring_of
+from app.trust import access_of, key_file_of, open_issuers
 
 ROOT = Path(__file__).parent.parent
 LOG_READY_S = 5.0
@@ -142,12 +141,11 @@ def make_sessions(
     issuers: Issuers | None = None,
 ) -> Sessions:
     """Make the service of sessions with the deployment's keys."""
-    ring, leeway_s = ring_of(settings, secret, given.clock), settings.jwt_leeway_s
     return Sessions(
         database=database,
         outbox=outbox,
         revoked=revoked,
-        access=AccessTokens(ring, settings.jwt_issuer, settings.jwt_audience, leeway_s, given.clock),
+        access=access_of(settings, secret, given.clock),
         refresh_tokens=RefreshTokens(derive(secret, "refresh-successor")),
         lifetimes=Lifetimes(settings.access_ttl_s, settings.refresh_idle_s, settings.refresh_max_s),
         refreshes=refreshes_of(limits),

@@ -11,6 +11,7 @@ from app.secure.issuers import TrustedIssuer
 from app.secure.key_file import NAME, KeyFile
 from app.secure.keys import KeyRing, key_from_seed, ring_from_jwks
 from app.secure.secret import derive
+from app.secure.tokens import AccessTokens
 from app.services.issuers import Issuers
 from app.services.outbox import Outbox
 from app.settings import Settings, SettingsError
@@ -37,6 +38,12 @@ def ring_of(settings: Settings, secret: str, clock: Clock) -> KeyRing:
         raise SettingsError([f"{name}: {error}"]) from None
 
 
+def access_of(settings: Settings, secret: str, clock: Clock) -> AccessTokens:
+    """Give what signs and verifies our own access tokens. Raises `SettingsError`."""
+    ring = ring_of(settings, secret, clock)
+    return AccessTokens(ring, settings.jwt_issuer, settings.jwt_audience, settings.jwt_leeway_s, clock)
+
+
 def issuers_of(settings: Settings) -> tuple[TrustedIssuer, ...]:
     """Read the trusted issuers. Raises `SettingsError` with all that is wrong with them."""
     try:
@@ -51,13 +58,13 @@ def issuers_of(settings: Settings) -> tuple[TrustedIssuer, ...]:
 async def open_issuers(
     settings: Settings,
     database: Database,
-    outbox: Outbox,
+    outbox: Outbox | None,
     *,
     clock: Clock,
     monotonic: Callable[[], float],
     new_id: NewId,
 ) -> AsyncIterator[Issuers]:
-    """Own the trusted issuers, and the way out by which their keys are fetched."""
+    """Own the trusted issuers, and the way out by which their keys are fetched; without an outbox nobody is told."""
     trusted = issuers_of(settings)
     async with outgoing() as out:
         issuers = Issuers(

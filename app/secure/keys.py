@@ -52,6 +52,10 @@ class KeyRing:
         """Find the key of a token's header; anything but a known `kid` finds none."""
         return self._keys.get(kid) if isinstance(kid, str) else None
 
+    def held(self) -> list[Key]:
+        """List the keys in their order."""
+        return list(self._keys.values())
+
     def jwks(self) -> dict[str, list[Mapping[str, str]]]:
         """List the public halves; shared secrets are not among them."""
         return {"keys": [key.public_jwk for key in self._keys.values() if key.public_jwk is not None]}
@@ -82,6 +86,11 @@ def new_jwk(algorithm: str) -> dict[str, str]:
     jwk = json.loads(get_default_algorithms()[algorithm].to_jwk(made))
     members = {name: jwk[name] for name in jwk if name not in ("key_ops", "use")}
     return {**members, "alg": algorithm, "kid": _thumbprint(jwk)}
+
+
+def public_half(jwk: Mapping[str, str]) -> dict[str, str]:
+    """Give what of a JWK verifies: its public members, or a shared secret as it is."""
+    return {name: value for name, value in jwk.items() if jwk["kty"] == "oct" or name in _PUBLIC_MEMBERS}
 
 
 def public_key(jwk: dict[str, Any]) -> Key:

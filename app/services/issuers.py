@@ -36,7 +36,7 @@ class Issuers:
         trusted: Iterable[TrustedIssuer],
         *,
         database: Database,
-        outbox: Outbox,
+        outbox: Outbox | None,
         fetch: Fetch,
         leeway_s: int,
         clock: Clock,
@@ -106,7 +106,7 @@ class Issuers:
                 if error.code != "already_exists":
                     raise
                 continue
-            if changed:
+            if changed and self._outbox is not None:
                 self._outbox.publish(RolesChanged(user_id=known.user.id))
             return known
         raise Unauthenticated("no user name is free for the subject")
