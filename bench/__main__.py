@@ -38,7 +38,6 @@ def about() -> dict[str, object]:
     return {
         "cpus": len(machine.CORES),
         "date": datetime.now(UTC).date().isoformat(),
-        "load": machine.load(),
         "versions": ", ".join(versions),
     }
 
@@ -83,7 +82,7 @@ def main(arguments: Sequence[str]) -> None:
         results = Results(about(), from_json(RESULTS.read_text()).all if partly else {})
         run(asked, results, quick=False)
         print(report.brief(results))
-    if disturbed := results.about.get("kept_disturbed"):
+    if disturbed := results.about.get("disturbed"):
         print(f"{disturbed} turns were disturbed by other work on this machine: ask again when it is quiet")
     print(f"{time.monotonic() - started_s:.0f} s", file=sys.stderr)
 

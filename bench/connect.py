@@ -4,8 +4,9 @@ import time
 
 from bench import peer, tokens, wire
 from bench.peer import Peer
-from bench.question import Metric, Question, Stage
+from bench.question import Metric, Question
 from bench.results import Figures
+from bench.stage import Stage
 from bench.swarm import swarm
 
 WARM, COUNT = 500, 2000
@@ -16,11 +17,15 @@ def measure(stage: Stage, one: Peer) -> Figures:
     count = COUNT // 2 if stage.quick else COUNT
     greetings = [wire.connect({"token": token}) for token in tokens.mint(WARM + count)]
     with stage.running(one, jwt=True) as process, swarm() as clients:
+
+        def connecting() -> Figures:
+            cpu_s, start_s = process.cpu(), time.monotonic()
+            clients.connect(process.port, greetings[WARM:], at_once=AT_ONCE)
+            seconds, used_s = time.monotonic() - start_s, process.cpu() - cpu_s
+            return {(AT_ONCE, "per_s"): count / seconds, (AT_ONCE, "cpu_ms"): used_s / count * 1000}
+
         clients.connect(process.port, greetings[:WARM], at_once=AT_ONCE)
-        cpu_s, start_s = process.cpu(), time.monotonic()
-        clients.connect(process.port, greetings[WARM:], at_once=AT_ONCE)
-        seconds, cpu_s = time.monotonic() - start_s, process.cpu() - cpu_s
-        return {(AT_ONCE, "per_s"): count / seconds, (AT_ONCE, "cpu_ms"): cpu_s / count * 1000}
+        return stage.window(connecting)
 
 
 QUESTION = Question(

@@ -1,12 +1,14 @@
 """Leaving: what a disconnect costs, and whether it matters how many rooms there are."""
 
 import time
+from functools import partial
 
 from bench import peer, wire
 from bench.peer import Peer, Process
-from bench.question import Metric, Question, Stage
+from bench.question import Metric, Question
 from bench.results import Figures
-from bench.swarm import SILENCE_S, Silence, swarm
+from bench.stage import Stage
+from bench.swarm import SILENCE_S, Silence, Swarm, swarm
 
 ROOMS = (100, 1000, 10_000, 100_000)
 HOLDERS, LEAVERS = 100, 300
@@ -18,14 +20,18 @@ def measure(stage: Stage, one: Peer) -> Figures:
         with stage.running(one) as process, swarm() as clients:
             clients.connect(process.port, [wire.connect({})] * HOLDERS)
             process.order("rooms", rooms)
-            leavers = clients.connect(process.port, [wire.connect({"room": "crowd"})] * LEAVERS * 2)
-            clients.leave(leavers[:LEAVERS])
-            until(process, HOLDERS + LEAVERS)
-            cpu_s = process.cpu()
-            clients.leave(leavers[LEAVERS:])
-            until(process, HOLDERS)
-            figures[rooms, "cpu_us"] = (process.cpu() - cpu_s) / LEAVERS * 1e6
+            leaving(process, clients)
+            figures[rooms, "cpu_us"] = stage.window(partial(leaving, process, clients))
     return figures
+
+
+def leaving(process: Process, clients: Swarm) -> float:
+    """Let others come and leave; return what leaving costs, in microseconds each."""
+    leavers = clients.connect(process.port, [wire.connect({"room": "crowd"})] * LEAVERS)
+    cpu_s = process.cpu()
+    clients.leave(leavers)
+    until(process, HOLDERS)
+    return (process.cpu() - cpu_s) / LEAVERS * 1e6
 
 
 def until(process: Process, count: int) -> None:

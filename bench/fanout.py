@@ -1,10 +1,13 @@
 """Fan-out: what one delivery costs, with 1, 4 and 64 messages in flight."""
 
+from functools import partial
+
 from bench import peer, wire
 from bench.flow import Flow
 from bench.peer import Peer, Process
-from bench.question import Metric, Question, Stage
+from bench.question import Metric, Question
 from bench.results import Figures
+from bench.stage import Stage
 from bench.swarm import Swarm, swarm
 
 RECIPIENTS = 500
@@ -29,7 +32,7 @@ def measure(stage: Stage, one: Peer) -> Figures:
     with stage.running(one) as process, swarm() as clients:
         flow = crowd(clients, process, RECIPIENTS, SIZE_BYTES, max(in_flight))
         for number in in_flight:
-            window = flow.keep(number, warm_s, seconds)
+            window = stage.window(partial(flow.keep, number, warm_s, seconds))
             figures[number, "cpu_us"] = window.cpu_us
             figures[number, "per_s"] = window.per_s / 1000
     return figures

@@ -1,10 +1,13 @@
 """Latency: how late deliveries are when messages come at their own pace, whatever the server does."""
 
+from functools import partial
+
 from bench import peer
 from bench.fanout import RECIPIENTS, SIZE_BYTES, crowd
 from bench.peer import Peer
-from bench.question import Metric, Question, Stage
+from bench.question import Metric, Question
 from bench.results import Figures
+from bench.stage import Stage
 from bench.stats import quantile
 from bench.swarm import Silence, swarm
 
@@ -23,7 +26,7 @@ def measure(stage: Stage, one: Peer) -> Figures:
         flow.keep(1, 0.0, 1.0)
         for offered in OFFERED_PER_S:
             try:
-                late_s = flow.offer(offered / RECIPIENTS, 3.0, flow.recipients[::SAMPLED_EVERY])
+                late_s = stage.window(partial(flow.offer, offered / RECIPIENTS, 3.0, flow.recipients[::SAMPLED_EVERY]))
             except (Silence, BlockingIOError):
                 break
             figures.update({(offered, name): quantile(late_s, share) * 1000 for name, share in QUANTILES.items()})

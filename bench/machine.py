@@ -83,8 +83,3 @@ def wait_for_quiet() -> None:
         time.sleep(LOOK_S)
         if all(watch.disturbance() < FOREIGN for watch in watches):
             return
-
-
-def load() -> float:
-    """Return the load average of the last minute."""
-    return os.getloadavg()[0]

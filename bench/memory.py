@@ -2,14 +2,16 @@
 
 import socket
 import time
+from functools import partial
 
 from bench import peer, tokens, wire
 from bench.fanout import SIZE_BYTES
 from bench.flow import Flow
 from bench.peer import Peer, Process
-from bench.question import Metric, Question, Stage
+from bench.question import Metric, Question
 from bench.results import Figures
-from bench.swarm import swarm
+from bench.stage import Stage
+from bench.swarm import Swarm, swarm
 
 COUNTS = (1000, 10_000)
 HEARTBEAT = {"ping_interval_s": 25, "ping_timeout_s": 20}
@@ -22,6 +24,14 @@ def settled(process: Process) -> int:
         process.order("collect")
         time.sleep(SETTLE_S)
     return process.rss_bytes
+
+
+def idleness(process: Process, clients: Swarm) -> tuple[float, float]:
+    """Do nothing but answer one heartbeat of each client; return the CPU used, per second and per heartbeat."""
+    cpu_s = process.cpu()
+    pings = clients.idle(HEARTBEAT["ping_interval_s"])
+    used_s = process.cpu() - cpu_s
+    return used_s / HEARTBEAT["ping_interval_s"], used_s / pings
 
 
 def measure(stage: Stage, one: Peer) -> Figures:
@@ -38,11 +48,9 @@ def measure(stage: Stage, one: Peer) -> Figures:
             figures[count, "kib"] = grown / count / 1024
             figures[count, "mib"] = grown / 1024**2
         if not stage.quick:
-            cpu_s = process.cpu()
-            pings = clients.idle(HEARTBEAT["ping_interval_s"])
-            cpu_s = process.cpu() - cpu_s
-            figures[len(members), "idle_percent"] = cpu_s / HEARTBEAT["ping_interval_s"] * 100
-            figures[len(members), "ping_us"] = cpu_s / pings * 1e6
+            idle_s, ping_s = stage.window(partial(idleness, process, clients), wait=False)
+            figures[len(members), "idle_percent"] = idle_s * 100
+            figures[len(members), "ping_us"] = ping_s * 1e6
     return figures
 
 

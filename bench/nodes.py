@@ -1,11 +1,14 @@
 """Two nodes: what a delivery costs on one when the message was sent on the other."""
 
+from functools import partial
+
 from bench import peer, wire
 from bench.fanout import CPU, RATE, RECIPIENTS, SIZE_BYTES
 from bench.flow import Flow
 from bench.peer import Peer
-from bench.question import Metric, Question, Stage
+from bench.question import Metric, Question
 from bench.results import Figures
+from bench.stage import Stage
 from bench.swarm import swarm
 
 IN_FLIGHT = (1, 4, 64)
@@ -18,7 +21,7 @@ def measure(stage: Stage, one: Peer) -> Figures:
         senders = clients.connect(sending.port, [wire.connect({})] * max(IN_FLIGHT))
         flow = Flow(clients, senders, members, SIZE_BYTES, receiving.cpu)
         for number in IN_FLIGHT:
-            window = flow.keep(number, 1.0, 2.0)
+            window = stage.window(partial(flow.keep, number, 1.0, 2.0))
             figures[number, "cpu_us"] = window.cpu_us
             figures[number, "per_s"] = window.per_s / 1000
             figures[number, "capacity"] = 1000 / window.cpu_us

@@ -1,18 +1,16 @@
-"""What a question is, and how it is asked: every peer in turn, round after round, disturbed turns once more.
+"""What a question is, and how it is asked: every peer in turn, round after round.
 
 Interleaving (A B C A B C …) makes a slow minute of the machine everybody's, and gives pairs to take ratios of.
 """
 
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from bench import machine, peer
-from bench.peer import Peer, Process
+from bench import machine
+from bench.peer import Peer
 from bench.results import Figures, Results
+from bench.stage import Stage
 from bench.swarm import Silence
 
 ATTEMPTS = 3
@@ -44,87 +42,44 @@ class Question:
     condition: str
     metrics: tuple[Metric, ...]
     peers: tuple[Peer, ...]
-    measure: Callable[["Stage", Peer], Figures]
+    measure: Callable[[Stage, Peer], Figures]
     rounds: int = 3
     quick_peers: tuple[Peer, ...] = ()
     quick_rounds: int = 1
 
 
-class Stage:
-    """Where peers run. quick: measure less, for less time."""
-
-    def __init__(self, *, quick: bool) -> None:
-        self.quick = quick
-        self.disturbance = 0.0
-
-    @contextmanager
-    def running(self, one: Peer, **options: Any) -> Iterator[Process]:
-        """Run a peer, with a Valkey if it needs one, and watch both cores meanwhile."""
-        with self.nodes(one, 1, **options) as (process,):
-            yield process
-
-    @contextmanager
-    def nodes(self, one: Peer, count: int, **options: Any) -> Iterator[tuple[Process, ...]]:
-        """Run several nodes of a peer: the last one alone on its core, the others with the load."""
-        with ExitStack() as stack:
-            clocks: list[Callable[[], float]] = [time.process_time]
-            if one.redis:
-                url, pid = stack.enter_context(peer.valkey())
-                options["redis_url"] = url
-                clocks.append(machine.cpu_clock(pid))
-            others = [
-                stack.enter_context(peer.running(one, core=machine.LOAD_CORE, **options)) for _ in range(count - 1)
-            ]
-            last = stack.enter_context(peer.running(one, **options))
-            load = machine.Quiet(machine.LOAD_CORE, [*clocks, *(other.cpu for other in others)])
-            server = machine.Quiet(machine.SERVER_CORE, [last.cpu])
-            yield (*others, last)
-            self.disturbance = max(self.disturbance, load.disturbance(), server.disturbance())
-
-
 def ask(question: Question, results: Results, *, quick: bool, quiet: Callable[[], None]) -> None:
     """Ask every peer, as many rounds as the question wants, and add what they answer.
 
-    quiet: called before each turn, to wait until nobody else is busy. A quick run neither waits nor repeats.
+    quiet: called before each figure, to wait until nobody else is busy; a quick run does not.
     """
     peers = question.quick_peers if quick else question.peers
     for number in range(question.quick_rounds if quick else question.rounds):
         for one in peers:
-            figures, disturbance = _turn(question, one, results, None if quick else quiet)
+            stage = Stage(quick=quick, quiet=quiet)
+            figures = _turn(question, one, results, stage)
+            _count(results, "repeated", stage.repeated)
+            _count(results, "disturbed", int(stage.disturbance >= machine.FOREIGN))
             results.add(question.name, one.name, figures)
-            print(f"{question.name} {number + 1} {one.name} ({disturbance:.1%}) {_brief(figures)}", file=sys.stderr)
+            about = f"{question.name} {number + 1} {one.name} ({stage.disturbance:.1%})"
+            print(about, _brief(figures), file=sys.stderr)
 
 
-def _turn(question: Question, one: Peer, results: Results, quiet: Callable[[], None] | None) -> tuple[Figures, float]:
-    """Measure until nobody else was busy on the cores; after the last attempt the quietest one counts.
-
-    A turn that fails is repeated too; when none succeeds, the last failure is raised.
-    """
-    found: list[tuple[float, Figures]] = []
-    for attempt in range(ATTEMPTS if quiet else 1):
-        stage = Stage(quick=quiet is None)
-        if quiet:
-            quiet()
+def _turn(question: Question, one: Peer, results: Results, stage: Stage) -> Figures:
+    """Measure one peer; a turn that fails is tried again, and the last failure is raised."""
+    for attempt in range(ATTEMPTS):
         try:
-            figures = question.measure(stage, one)
+            return question.measure(stage, one)
         except (OSError, Silence) as error:
-            if not found and (quiet is None or attempt == ATTEMPTS - 1):
-                raise
             print(f"{question.name} {one.name} failed: {error!r}", file=sys.stderr)
-            _count(results, "failed")
-            continue
-        found.append((stage.disturbance, figures))
-        if stage.disturbance < machine.FOREIGN:
-            break
-        _count(results, "disturbed")
-    disturbance, figures = min(found, key=lambda pair: pair[0])
-    if disturbance >= machine.FOREIGN:
-        _count(results, "kept_disturbed")
-    return figures, disturbance
+            if stage.quick or attempt == ATTEMPTS - 1:
+                raise
+            _count(results, "failed", 1)
+    raise AssertionError  # the last attempt has returned or raised
 
 
-def _count(results: Results, what: str) -> None:
-    results.about[what] = results.about.get(what, 0) + 1
+def _count(results: Results, what: str, number: int) -> None:
+    results.about[what] = results.about.get(what, 0) + number
 
 
 def _brief(figures: Figures) -> str:

@@ -27,8 +27,8 @@ def _about(results: Results) -> Iterator[str]:
     about = results.about
     yield (
         f"Measured on {about['cpus']} CPUs ({about['date']}): {about['versions']}. Servers on one core, all load on "
-        f"another. Load average at the start {about['load']:.2f}; {about.get('disturbed', 0)} turns were disturbed by "
-        f"other work and measured again, {about.get('kept_disturbed', 0)} stayed disturbed at every attempt."
+        f"another. {about.get('repeated', 0)} figures were disturbed by other work on the machine and taken again; "
+        f"{about.get('disturbed', 0)} turns hold one that was disturbed at every attempt."
     )
     yield ""
     yield "Cells are medians of the rounds with quartiles in brackets; README.md says what each number means."

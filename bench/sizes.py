@@ -1,10 +1,13 @@
 """Sizes: what a delivery costs when messages are longer."""
 
+from functools import partial
+
 from bench import peer
 from bench.fanout import CPU, RECIPIENTS, crowd
 from bench.peer import Peer
-from bench.question import Question, Stage
+from bench.question import Question
 from bench.results import Figures
+from bench.stage import Stage
 from bench.swarm import swarm
 
 SIZES_BYTES = (100, 1024, 4096, 16384)
@@ -16,7 +19,7 @@ def measure(stage: Stage, one: Peer) -> Figures:
         flow = crowd(clients, process, RECIPIENTS, SIZES_BYTES[0])
         for size_bytes in SIZES_BYTES:
             flow.size_bytes = size_bytes
-            figures[size_bytes, "cpu_us"] = flow.keep(1, 0.8, 1.5).cpu_us
+            figures[size_bytes, "cpu_us"] = stage.window(partial(flow.keep, 1, 0.8, 1.5)).cpu_us
     return figures
 
 
