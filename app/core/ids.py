@@ -32,6 +32,6 @@ def is_id(text: str, prefix: str) -> bool:
 
 
 def require_id(text: str, prefix: str) -> None:
-    """Raise `NotFound` for what is no id of the kind `prefix`: no store needs to be asked, and none could choke on it."""
+    """Raise `NotFound` for what is no id of the kind `prefix`; no store needs to be asked, none can choke on it."""
     if not is_id(text, prefix):
         raise NotFound(f"no {prefix}_ id")
