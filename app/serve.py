@@ -5,7 +5,6 @@ import logging
 import random
 import signal
 import socket
-import ssl
 import sys
 
 import uvloop
@@ -16,6 +15,7 @@ from app.core.times import Clock
 from app.main import Given, Node, database_url, make_app, make_runner, open_node
 from app.settings import Settings, SettingsError
 from app.store.migrate import migrate, pending
+from app.tls import BadCertificate, Certificate
 
 BACKLOG = 4096
 FLUSH_S = 5.0
@@ -33,16 +33,20 @@ def run(settings: Settings, *, announce: bool = True, shared_port: bool = False)
 async def serve(settings: Settings, given: Given, *, announce: bool, shared_port: bool) -> None:
     """Bring the database up to date, open the node, serve, drain."""
     await _migrated(settings)
+    certificate = _certificate(settings)
     with bind(settings, shared_port=shared_port) as listener:
         port = listener.getsockname()[1]
         origins = allowed_origins(settings, port)
         async with open_node(settings, origins, given) as node:
             stop = _stop_signal()
+            if certificate is not None:
+                node.tasks.start("tls", certificate.watch())
             app = make_app(settings, origins, given, node)
             runner = make_runner(app, given, node, keepalive_timeout=75, shutdown_timeout=1)
             await runner.setup()
             try:
-                await web.SockSite(runner, listener, ssl_context=_tls(settings), backlog=BACKLOG).start()
+                tls = None if certificate is None else certificate.context
+                await web.SockSite(runner, listener, ssl_context=tls, backlog=BACKLOG).start()
                 if announce:
                     print(_welcome(settings, port), flush=True)  # noqa: T201  the person at the terminal
                 await stop.wait()
@@ -126,15 +130,13 @@ def _stop_signal() -> asyncio.Event:
     return stop
 
 
-def _tls(settings: Settings) -> ssl.SSLContext | None:
+def _certificate(settings: Settings) -> Certificate | None:
     if settings.tls_cert is None or settings.tls_key is None:
         return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:
-        context.load_cert_chain(settings.tls_cert, settings.tls_key)
-    except (OSError, ssl.SSLError) as error:
-        raise SettingsError([f"TLS_CERT: cannot be used ({error.strerror or error})"]) from None
-    return context
+        return Certificate(settings.tls_cert, settings.tls_key)
+    except BadCertificate as error:
+        raise SettingsError([f"TLS_CERT: cannot be used ({error})"]) from None
 
 
 def _welcome(settings: Settings, port: int) -> str:
