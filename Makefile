@@ -11,7 +11,6 @@ help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.run node_modules/.done  ## install what is needed, migrate, and start on http://localhost:8000
-	@$(BIN)/python -m app migrate
 	@exec $(BIN)/python -m app serve
 
 test: $(VENV)/.dev node_modules/.done  ## run all tests against real parts, setting up what they need

@@ -119,7 +119,7 @@ async def _migrated(settings: Settings) -> None:
         return
     if settings.is_production:
         raise SettingsError(["DATABASE_URL: the database is not up to date; run: python -m app migrate"])
-    await migrate(database_url(settings))
+    logger.info("migrated the database: %s", ", ".join(await migrate(database_url(settings))))
 
 
 def _stop_signal() -> asyncio.Event:
