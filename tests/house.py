@@ -141,6 +141,7 @@ async def make_house(sqlite_url: str, redis_url: str, tmp_path: Path) -> AsyncIt
                 "bcrypt_cost": 4,
                 "register_per_hour": 10_000,
                 "login_per_min": 10_000,
+                "commands_burst": 1000,
                 "jwt_leeway_s": 0,
                 **settings,
             }
