@@ -32,6 +32,7 @@ from app.edge.http.health import HealthRoutes
 from app.edge.http.origins import https_only, origins_checked
 from app.edge.http.runner import Runner
 from app.edge.http.static import StaticRoutes
+from app.edge.http.wellformed import well_formed
 from app.edge.socket.audience import Audience
 from app.edge.socket.chat import ChatNamespace, Desk, SocketLimits
 from app.edge.socket.sweep import sweep
@@ -300,9 +301,9 @@ def make_app(settings: Settings, origins: frozenset[str] | None, given: Given, n
         return origins is None or origin in origins
 
     cookie = RefreshCookie(secure=settings.is_production or bool(settings.tls_cert) or _is_https(settings))
-    middlewares = [failures(given.new_id), origins_checked(is_allowed)]
+    middlewares = [failures(given.new_id), well_formed, origins_checked(is_allowed)]
     if settings.force_https:
-        middlewares.append(https_only(access.scheme_of))
+        middlewares.append(https_only(access.scheme_of, settings.public_url))
     app = web.Application(middlewares=middlewares, client_max_size=settings.max_frame_bytes)
     app.on_response_prepare.append(on_prepare(access.scheme_of, is_allowed))
     desk = node.desk

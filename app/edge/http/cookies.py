@@ -22,8 +22,13 @@ class RefreshCookie:
         return SECURE_NAME if self.secure else PLAIN_NAME
 
     def read(self, request: web.Request) -> str | None:
-        """Take the token out of the request's cookie."""
-        return request.cookies.get(self.name)
+        """Take the token out of the request's cookie; None where there is none, or more than one of the name.
+
+        Of two, one was planted, and which of them is first says nothing (RFC 6265bis, 5.8.3).
+        """
+        pairs = (pair for header in request.headers.getall("Cookie", ()) for pair in header.split(";"))
+        named = sum(pair.partition("=")[0].strip() == self.name for pair in pairs)
+        return request.cookies.get(self.name) if named == 1 else None
 
     def set(self, response: web.Response, grant: Grant) -> None:
         """Put the token into the response's cookie."""

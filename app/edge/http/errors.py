@@ -9,6 +9,7 @@ from app.core.allowance import Exceeded
 from app.core.errors import AppError, Unauthenticated, error_object
 from app.core.ids import NewId
 from app.edge.http.limits import ALLOWANCE
+from app.edge.http.wellformed import Malformed
 
 logger = logging.getLogger("heliograph.http")
 
@@ -63,4 +64,6 @@ def _answer(request: web.Request, error: AppError, cause: BaseException | None =
         response.headers["Retry-After"] = str(-(-error.retry_after_ms // 1000))
     if error.row.status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, Malformed):
+        response.force_close()
     return response

@@ -58,9 +58,12 @@ def require_own_page(request: web.Request, is_allowed: Callable[[str], bool]) ->
         raise AppError("forbidden", reason="neither Sec-Fetch-Site nor a listed Origin")
 
 
-def https_only(scheme_of: Callable[[web.Request], str]) -> Callable[..., Awaitable[web.StreamResponse]]:
+def https_only(
+    scheme_of: Callable[[web.Request], str], public_url: str | None
+) -> Callable[..., Awaitable[web.StreamResponse]]:
     """Make the middleware that sends readers of plain http to https, and refuses what is not a read.
 
+    They are sent to `public_url`, since the Host header is the sender's word; None sends them to the host they name.
     Health checks come from inside, over plain http, and are let through.
     """
 
@@ -70,6 +73,7 @@ def https_only(scheme_of: Callable[[web.Request], str]) -> Callable[..., Awaitab
             return await handler(request)
         if request.method not in ("GET", "HEAD"):
             raise AppError("forbidden", "Use https.", reason="plain http")
-        raise web.HTTPPermanentRedirect(request.url.with_scheme("https").with_port(None))
+        named = request.url.with_scheme("https").with_port(None)
+        raise web.HTTPPermanentRedirect(public_url.rstrip("/") + request.raw_path if public_url else named)
 
     return middleware
