@@ -16,12 +16,21 @@ _SECRETS = re.compile(
     r"|(?<=://)[^/@\s]*:[^/@\s]*(?=@)"  # name and password in a URL
     r"|(?<=token=)[^&\s\"']+|(?<=jwt=)[^&\s\"']+"  # what somebody put into a query
 )
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 def _hide_secrets(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for key, value in event.items():
         if isinstance(value, str):
             event[key] = _SECRETS.sub("********", value)
+    return event
+
+
+def _keep_to_one_line(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Write control characters as escapes, so that nobody's words look like a line of ours; a traceback is ours."""
+    for key, value in event.items():
+        if isinstance(value, str) and key != "exception":
+            event[key] = _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), value)
     return event
 
 
@@ -34,6 +43,7 @@ def configure(form: str, level: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
         _hide_secrets,
+        _keep_to_one_line,
     ]
     last: Any = structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer(colors=False)
     formatter = structlog.stdlib.ProcessorFormatter(

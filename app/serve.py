@@ -87,6 +87,7 @@ def allowed_origins(settings: Settings, port: int) -> frozenset[str] | None:
 async def drain(node: Node, clock: Clock, drain_s: float) -> None:
     """Leave: unready at once, sockets closed spread out so that they come back spread out, the rest stored and told."""
     node.chat.draining = True
+    node.server.stop_admitting()
     sockets = list(node.server.connections(wire.CHAT))
     logger.info("draining %d sockets", len(sockets))
     spread_s = min(drain_s / 2, len(sockets) * SPREAD_PER_SOCKET_S)

@@ -5,16 +5,12 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Bucket:
-    """A bucket that holds `burst` tokens and gains `per_s` of them each second.
-
-    `debt` counts refusals since the last token was given, which is how a flood is told from a burst.
-    """
+    """A bucket that holds `burst` tokens and gains `per_s` of them each second."""
 
     per_s: float
     burst: float
     tokens: float
     at_s: float
-    debt: int = 0
 
     @classmethod
     def full(cls, per_s: float, burst: float, now_s: float) -> "Bucket":
@@ -27,7 +23,5 @@ class Bucket:
         self.at_s = now_s
         if self.tokens >= 1:
             self.tokens -= 1
-            self.debt = 0
             return 0
-        self.debt += 1
         return int((1 - self.tokens) / self.per_s * 1000) + 1

@@ -115,6 +115,13 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # upstream ships no t
         path = "/" + (socketio_path or self.path).strip("/")
         self.eio.attach(app, path)
 
+    def stop_admitting(self) -> None:
+        """Take no new sessions; those that there are go on.
+
+        A handshake is answered with 503, after which stock clients try again, unlike after a refused CONNECT.
+        """
+        self.eio.closing = True
+
     def deliver(self, namespace: str, room: Hashable | None, packet: bytes, *, volatile: bool = False) -> int:
         """Deliver an encoded packet to the members of a room; return how many get it now.
 

@@ -9,7 +9,7 @@ from app.core.channel_policy import ground
 from app.core.claims import Claims
 from app.core.commands import CreateChannel
 from app.core.entries import Granted, Told
-from app.core.errors import AppError, Forbidden, NotFound
+from app.core.errors import AppError, NotFound
 from app.core.ids import NewId, require_id
 from app.core.model import Channel, Fact, Member, Membership
 from app.core.text import check_channel_name, check_topic, name_key
@@ -152,13 +152,6 @@ async def visible(conn: Connection, claims: Claims, channel_id: str) -> Membersh
     membership = await store.get_for(conn, claims.subject, channel_id, any_kind=bool(claims.channels))
     if membership is None or ground("read", membership.channel, membership.role, claims.channels) is None:
         raise NotFound(channel_id)
-    return membership
-
-
-def require_member(membership: Membership) -> Membership:
-    """Raise `Forbidden` where the caller sees the channel without being in it."""
-    if membership.role is None:
-        raise Forbidden("act in a channel before joining it")
     return membership
 
 

@@ -45,14 +45,6 @@ def test_the_wait_is_no_longer_than_it_has_to_be() -> None:
     assert bucket.take(0.3) == 34
 
 
-def test_refusals_are_counted_until_a_token_is_given() -> None:
-    bucket = Bucket.full(1.0, 2, 0.0)
-    assert [bool(bucket.take(0.0)) for _ in range(5)] == [False, False, True, True, True]
-    assert bucket.debt == 3
-    assert bucket.take(1.5) == 0
-    assert bucket.debt == 0
-
-
 def test_a_bucket_never_holds_more_than_its_burst() -> None:
     bucket = Bucket.full(10.0, 3, 0.0)
     assert [bucket.take(1e6) == 0 for _ in range(4)] == [True, True, True, False]
