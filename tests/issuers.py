@@ -46,6 +46,8 @@ class Issuer:
         """Sign claims, those of a good token where none are given; headers of None are left out."""
         jwk = self.jwk if jwk is None else jwk
         head = {"typ": "at+jwt", "kid": jwk["kid"], **headers}
+        if head["kid"] is None:
+            del head["kid"]
         key = jwt.PyJWK(jwk, jwk["alg"]).key
         return jwt.encode(payload or self.payload(), key, algorithm=jwk["alg"], headers=head)
 

@@ -65,9 +65,10 @@ class KeyFile:
         self._write([{**jwk, SIGNS_FROM: now_s + (LEAD_S if kept else 0)}, *kept])
 
     def entries(self) -> list[Entry]:
-        """List what the file says of each key, without the keys themselves."""
+        """List from when and until when the keys of the file count, without the keys themselves."""
         self._read()
-        return [{**entry, "kid": key.kid, "alg": key.algorithm} for entry, key in self._keys]
+        shown = (SIGNS_FROM, VERIFIES_UNTIL)
+        return [{"kid": key.kid, **{name: entry[name] for name in shown if name in entry}} for entry, key in self._keys]
 
     def _read(self) -> None:
         """Read the file if it is another than before."""
@@ -78,13 +79,14 @@ class KeyFile:
             return
         stamp = (found.st_mtime_ns, found.st_size, found.st_ino)
         if stamp != self._stamp:
-            self._keys = [(entry, self._key(entry)) for entry in _entries(self._path.read_text())]
+            entries = _entries(self._path.read_text())
+            # The key that another secret gave is gone with that secret.
+            known = [entry for entry in entries if not entry.get("derived") or entry.get("kid") == self._derived.kid]
+            self._keys = [(entry, self._key(entry)) for entry in known]
             self._stamp = stamp
 
     def _key(self, entry: Entry) -> Key:
-        if entry.get("derived") and entry.get("kid") == self._derived.kid:
-            return self._derived
-        return key_from_jwk(dict(entry))
+        return self._derived if entry.get("derived") else key_from_jwk(dict(entry))
 
     def _write(self, entries: Iterable[Entry]) -> None:
         """Put the file in its place whole, readable by its owner alone."""

@@ -66,7 +66,7 @@ async def add(conn: AsyncConnection, foreign: Foreign, user_id: str, at_ms: int)
 async def restate(conn: AsyncConnection, foreign: Foreign) -> None:
     """Store what an issuer says of a subject by now; what it does not mention stays as it was."""
     told = {name: value for name, value in _stated(foreign).items() if value is not None}
-    await conn.execute(update(external_identities).where(*_IS_IT).values(told), _identity(foreign))
+    await conn.execute(update(external_identities).filter_by(**_identity(foreign)).values(told))
 
 
 async def open_session(conn: AsyncConnection, session: Session) -> None:

@@ -17,7 +17,7 @@ async def fetched(server: KeyServer) -> bytes:
         return await out.fetch(server.url)
 
 
-def answering(status: int = 200, body: bytes = b"{}", **headers: str) -> Behaviour:
+def answering(status: int = 200, body: bytes = b"{}", headers: dict[str, str] | None = None) -> Behaviour:
     async def behave(_request: web.Request) -> web.Response:
         return web.Response(status=status, body=body, headers=headers)
 
@@ -53,7 +53,7 @@ async def test_an_answer_without_end_is_cut() -> None:
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_redirect_is_not_followed(status: int) -> None:
     async with key_server() as server, key_server() as other:
-        server.behave = answering(status, Location=other.url)
+        server.behave = answering(status, headers={"Location": other.url})
         with pytest.raises(OSError, match=str(status)):
             await fetched(server)
         assert (server.hits, other.hits) == (1, 0)
@@ -88,7 +88,7 @@ async def test_a_slow_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> Non
 async def test_a_packed_answer_is_not_unpacked() -> None:
     async with key_server() as server:
         packed = gzip.compress(b" " * 50_000_000)
-        server.behave = answering(body=packed, **{"Content-Encoding": "gzip"})
+        server.behave = answering(body=packed, headers={"Content-Encoding": "gzip"})
         assert await fetched(server) == packed
 
 
