@@ -51,6 +51,21 @@ async def test_page_of_another_site_can_neither_refresh_nor_sign_out(house: Hous
     assert (await post(house, http, "refresh", Cookie=f"refresh={cookie}", **PAGE)).status == 200
 
 
+@pytest.mark.parametrize("path", ["logout", "logout-all"])
+async def test_page_of_another_site_cannot_sign_out_even_with_the_token(
+    house: House, http: aiohttp.ClientSession, path: str
+) -> None:
+    granted, cookie = await registered(house, http)
+    ana = Person(house, http, granted.body)
+    headers = {"Cookie": f"refresh={cookie}", "Origin": "https://evil.example"}
+
+    answer = await ana.call("POST", f"/v1/auth/{path}", headers=headers)
+
+    assert (answer.status, answer.code) == (403, "origin_not_allowed")
+    assert "Set-Cookie" not in answer.headers
+    assert (await ana.call("GET", "/v1/me")).status == 200
+
+
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
 @pytest.mark.parametrize("path", ["refresh", "login", "register"])
 async def test_forms_of_other_sites_start_and_prolong_nothing(
