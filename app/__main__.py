@@ -7,9 +7,12 @@ import os
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
+from typing import TypeVar
 
 from app import __version__, log
+from app.administration import Administration, administration_of
 from app.bus.log import Log
+from app.core.audit import OPERATOR
 from app.core.errors import AppError
 from app.core.model import User
 from app.key_verbs import add_key_verbs
@@ -17,7 +20,6 @@ from app.limiting import shared_limits
 from app.main import (
     Given,
     database_url,
-    make_accounts,
     make_revocations,
     make_sessions,
     open_passwords,
@@ -27,7 +29,6 @@ from app.main import (
 from app.secure.seals import Seal
 from app.secure.secret import derive
 from app.serve import run
-from app.services.accounts import Accounts
 from app.services.outbox import Outbox
 from app.services.revoked import Revoked
 from app.settings import Settings, SettingsError, from_env, table
@@ -38,6 +39,8 @@ from app.token_verbs import add_token_verbs
 from app.workers import supervise
 
 TELL_S = 3.0
+
+T = TypeVar("T")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -89,21 +92,28 @@ def _settings(settings: Settings, _arguments: argparse.Namespace) -> None:
 def _create(settings: Settings, arguments: argparse.Namespace) -> None:
     password = _password(stdin=arguments.password_stdin)
     roles = ("member", "admin") if arguments.admin else ("member",)
-    _tell("Created", asyncio.run(_with_accounts(settings, lambda a: a.create(arguments.name, password, roles))))
+    user = asyncio.run(_with_accounts(settings, lambda a: a.accounts.create(arguments.name, password, roles)))
+    _tell("Created", user)
 
 
 def _promote(settings: Settings, arguments: argparse.Namespace) -> None:
     roles = ("member", arguments.role) if arguments.role != "member" else ("member",)
-    _tell("Promoted", asyncio.run(_with_accounts(settings, lambda a: a.set_roles(arguments.name, roles))))
+    _tell("Promoted", asyncio.run(_with_accounts(settings, lambda a: a.accounts.set_roles(arguments.name, roles))))
 
 
 def _suspend(settings: Settings, arguments: argparse.Namespace) -> None:
     suspended = not arguments.lift
-    user = asyncio.run(_with_accounts(settings, lambda a: a.suspend(arguments.name, suspended=suspended)))
+    user = asyncio.run(_with_accounts(settings, lambda a: a.accounts.suspend(arguments.name, suspended=suspended)))
     _tell("Suspended" if suspended else "Reinstated", user)
 
 
-async def _with_accounts(settings: Settings, act: Callable[[Accounts], Awaitable[User]]) -> User:
+def _reset(settings: Settings, arguments: argparse.Namespace) -> None:
+    user, code = asyncio.run(_with_accounts(settings, lambda a: a.resets.issue_to(OPERATOR, arguments.name)))
+    print(f"A new password for {user.username} ({user.id}) can be chosen once within an hour, by this code:")
+    print(code)
+
+
+async def _with_accounts(settings: Settings, act: Callable[[Administration], Awaitable[T]]) -> T:
     """Act on accounts from outside of a node, and tell the running nodes through the log."""
     given, secret = Given(), secret_of(settings)
     await migrate(database_url(settings))
@@ -129,12 +139,12 @@ async def _with_accounts(settings: Settings, act: Callable[[Accounts], Awaitable
         sessions = make_sessions(
             settings, given, secret, database=database, outbox=outbox, revoked=revoked, limits=limits
         )
-        user = await act(make_accounts(settings, given, sessions, passwords, limits))
+        done = await act(administration_of(settings, secret, sessions, passwords, limits))
         with suppress(OSError):
             await kept.flush()
         if not await end.flush(TELL_S):
             print("The running nodes could not be told; they will see it when they look next.", file=sys.stderr)
-        return user
+        return done
 
 
 def _tell(what: str, user: User) -> None:
@@ -175,6 +185,9 @@ def _parser() -> argparse.ArgumentParser:
     suspend.add_argument("name")
     suspend.add_argument("--lift", action="store_true", help="lift the suspension")
     suspend.set_defaults(verb=_suspend)
+    reset = users.add_parser("reset", help="make a code by which somebody chooses a new password")
+    reset.add_argument("name")
+    reset.set_defaults(verb=_reset)
     add_token_verbs(verbs)
     add_key_verbs(verbs)
     return parser

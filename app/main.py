@@ -15,6 +15,7 @@ from typing import Any
 from aiohttp import web
 
 from app import __version__
+from app.administration import Administration, administration_of, routes_of
 from app.bus.embedded import embedded_valkey
 from app.bus.limits import Limits as SharedLimits
 from app.bus.log import Log
@@ -38,12 +39,11 @@ from app.edge.socket.chat import ChatNamespace, Desk, SocketLimits
 from app.edge.socket.sweep import sweep
 from app.engine import Limits, Server
 from app.engine.visitors import Proxies
-from app.limiting import attempts_of, guards_of, health_of, refreshes_of, shared_limits, writes_of
+from app.limiting import guards_of, health_of, refreshes_of, shared_limits, writes_of
 from app.secure.ids import RefreshTokens, new_id
 from app.secure.passwords import Passwords
 from app.secure.seals import Seal
 from app.secure.secret import derive, load_or_create, weakness
-from app.services.accounts import Accounts
 from app.services.channels import Channels
 from app.services.feed import Feed
 from app.services.history import History
@@ -91,6 +91,7 @@ class Node:
     desk: Desk
     tasks: Tasks
     limits: SharedLimits
+    administration: Administration
 
 
 def secret_of(settings: Settings) -> str:
@@ -153,23 +154,6 @@ def make_sessions(
         clock=given.clock,
         new_id=given.new_id,
         issuers=issuers,
-    )
-
-
-def make_accounts(
-    settings: Settings, given: Given, sessions: Sessions, passwords: Passwords, limits: SharedLimits
-) -> Accounts:
-    """Make the service of accounts."""
-    return Accounts(
-        database=sessions.database,
-        outbox=sessions.outbox,
-        sessions=sessions,
-        passwords=passwords,
-        attempts=attempts_of(settings, limits),
-        registration=settings.registration,
-        password_min=settings.password_min,
-        clock=given.clock,
-        new_id=given.new_id,
     )
 
 
@@ -246,11 +230,11 @@ async def open_node(settings: Settings, origins: frozenset[str] | None, given: G
         sessions = make_sessions(
             settings, given, secret, database=database, outbox=outbox, revoked=revoked, limits=limits, issuers=issuers
         )
-        accounts = make_accounts(settings, given, sessions, passwords, limits)
+        administration = administration_of(settings, secret, sessions, passwords, limits)
         channels = Channels(database, outbox, given.clock, given.new_id)
         writer = Writer(database, outbox, given.clock)
         sizes = MessageLimits(settings.max_text_chars, settings.max_data_bytes)
-        desk = Desk(sessions, accounts, channels, Messages(writer, sizes, given.new_id), history)
+        desk = Desk(sessions, administration.accounts, channels, Messages(writer, sizes, given.new_id), history)
         chat = make_chat(settings, given, desk, audience)
         server.register_namespace(chat)
         tasks = await stack.enter_async_context(background())
@@ -261,10 +245,11 @@ async def open_node(settings: Settings, origins: frozenset[str] | None, given: G
         tasks.start("recheck", audience.recheck(sessions, channels))
         tasks.start("sweep", sweep(audience, sessions))
         tasks.start("writer", writer.run())
+        tasks.start("audit", administration.audit.run())
         if (file := key_file_of(settings, secret)) is not None:
             tasks.start("keys", watch_keys(file, sessions.access.ring, given.clock))
         await _positioned(log)
-        node = Node(server, chat, audience, writer, log, desk, tasks, limits)
+        node = Node(server, chat, audience, writer, log, desk, tasks, limits, administration)
         yield node
 
 
@@ -309,7 +294,10 @@ def make_app(settings: Settings, origins: frozenset[str] | None, given: Given, n
     desk = node.desk
     app.add_routes(
         [
-            *AccountRoutes(desk.accounts, desk.sessions, access, cookie, is_allowed, guards).table(),
+            *AccountRoutes(
+                desk.accounts, desk.sessions, access, cookie, is_allowed, guards, node.administration.resets
+            ).table(),
+            *routes_of(node.administration, access, settings.public_url),
             *ChannelRoutes(desk.channels, desk.messages, desk.history, access, given.clock).table(),
             *HealthRoutes(
                 __version__, _checks(node), lambda: node.chat.draining, desk.sessions.access.ring.jwks

@@ -12,30 +12,31 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import msgspec
 from aiohttp import web
 from msgspec import inspect as shapes
 
 from app.core import channel_policy, commands, wire
+from app.core.audit import ACTIONS
 from app.core.commands import Command
-from app.core.errors import CODES, FieldError, Invalid, error_object
-from app.core.model import Channel, Member, Membership, Message, Session, User
+from app.core.errors import CODES
 from app.core.policy import PERMISSIONS
 from app.edge.http.access import Access, SignedIn
 from app.edge.http.accounts import AccountRoutes
+from app.edge.http.audit import AuditRoutes
 from app.edge.http.channels import ChannelRoutes
 from app.edge.http.health import HealthRoutes
+from app.edge.http.invites import InviteRoutes
 from app.edge.http.limits import Guards
-from app.edge.shapes import history_json, sync_json
+from app.edge.http.people import PeopleRoutes
 from app.edge.socket.chat import ChatNamespace
 from app.engine.visitors import Proxies
-from app.services.history import Catchup, HistoryPage, Missed
 from app.settings import Settings, describe
+from app.specimens import EXAMPLES
 
 PAGES = Path(__file__).parent.parent / "docs" / "reference"
 GAP = re.compile(r"(<!-- printed: ([\w. ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
-WORDS: dict[type[shapes.Type], str] = {shapes.NoneType: "null"}
+WORDS: dict[type[shapes.Type], str] = {shapes.NoneType: "null", shapes.BoolType: "`true` or `false`"}
 
 NOT_MADE: Any = None
 """Stands for a service where a table of routes or commands is only read and nothing in it is called."""
@@ -144,6 +145,11 @@ def actions() -> str:
     return table(("action", "permission", *roles, "others, where it is public"), rows)
 
 
+def audit_actions() -> str:
+    """Print every deed that is recorded."""
+    return table(("action", "what was done"), ((f"`{action}`", text) for action, text in ACTIONS.items()))
+
+
 # commands and bodies
 
 
@@ -188,12 +194,14 @@ def kind_of(kind: shapes.Type) -> str:
             return " or ".join(f'`"{value}"`' for value in sorted(map(str, kind.values)))
         case shapes.UnionType():
             return "; or ".join(kind_of(one) for one in kind.types)
-        case shapes.DictType():
-            return _object(kind)
+        case shapes.DictType() | shapes.VarTupleType():
+            return _many(kind)
     return WORDS[type(kind)]
 
 
-def _object(kind: shapes.DictType) -> str:
+def _many(kind: shapes.DictType | shapes.VarTupleType) -> str:
+    if isinstance(kind, shapes.VarTupleType):
+        return f"list{_bounds(kind.min_length, kind.max_length, ' entries')}, each {kind_of(kind.item_type)}"
     if isinstance(kind.value_type, shapes.AnyType):
         return "object"
     most = "" if kind.max_length is None else f" of at most {kind.max_length} fields"
@@ -231,7 +239,10 @@ def routes() -> Iterator[Route]:
     """List every route but the static files, in the order of the tables."""
     access, guards = _NotingAccess(), Guards(NOT_MADE, NOT_MADE, NOT_MADE, NOT_MADE, NOT_MADE)
     tables: list[list[web.RouteDef]] = [
-        AccountRoutes(NOT_MADE, NOT_MADE, access, NOT_MADE, NOT_MADE, guards).table(),
+        AccountRoutes(NOT_MADE, NOT_MADE, access, NOT_MADE, NOT_MADE, guards, NOT_MADE).table(),
+        PeopleRoutes(NOT_MADE, NOT_MADE, access).table(),
+        InviteRoutes(NOT_MADE, access, None).table(),
+        AuditRoutes(NOT_MADE, access).table(),
         ChannelRoutes(NOT_MADE, NOT_MADE, NOT_MADE, access, NOT_MADE).table(),
         HealthRoutes("", {}, NOT_MADE, NOT_MADE).table(),
     ]
@@ -263,79 +274,18 @@ def _takes_link(route: Route) -> str:
     return f"[{route.takes}](#{route.takes.lower()})" if hasattr(commands, route.takes) else route.takes
 
 
-# examples: the writers of the service itself, applied to one made-up conversation
-
-_AT_MS = 1_767_225_600_000
-_ANA = User(
-    id="usr_01KDX2N5M00000000000000001",
-    username="ana",
-    display_name="Ana",
-    roles=("member",),
-    created_at_ms=_AT_MS,
-)
-_CHANNEL = Channel(
-    id="chn_01KDX2N5M00000000000000002", name="lobby", kind="public", topic="", last_seq=2, created_at_ms=_AT_MS
-)
-_MESSAGE = Message(
-    id="msg_01KDX2N5M00000000000000003",
-    channel_id=_CHANNEL.id,
-    seq=1,
-    author_id=_ANA.id,
-    text="Hello",
-    data=None,
-    reply_to=None,
-    client_msg_id="3f0c2a",
-    created_at_ms=_AT_MS,
-)
-_SESSION = Session(
-    id="ses_01KDX2N5M00000000000000004",
-    user_id=_ANA.id,
-    device_name="Ana's laptop",
-    ip="203.0.113.7",
-    created_at_ms=_AT_MS,
-    last_seen_at_ms=_AT_MS,
-    expires_at_ms=_AT_MS,
-)
-_MINE = Membership(channel=_CHANNEL, role="member", unread=1)
-_NEW = Membership(
-    channel=msgspec.structs.replace(_CHANNEL, id="chn_01KDX2N5M00000000000000008", name="news"), role="member"
-)
-_REFUSAL = Invalid(FieldError("text", "too_long", max=4000), code="message_too_long")
-_CATCHUP = Catchup(
-    channels={
-        _CHANNEL.id: Missed([wire.message_created(_MESSAGE)], 1),
-        "chn_01KDX2N5M00000000000000005": Missed(None, 940),
-        "chn_01KDX2N5M00000000000000006": None,
-    },
-    added=[_NEW],
-    unread={_CHANNEL.id: 1, _NEW.channel.id: 0},
-)
-
-
-def example(value: object) -> str:
-    """Print a value as JSON."""
-    return f"```json\n{json.dumps(value, indent=2, ensure_ascii=False)}\n```"
-
-
 GAPS: dict[str, Callable[[], str]] = {
     "settings": settings,
     "errors": errors,
-    "error object": lambda: example(error_object(_REFUSAL, "req_01KDX2N5M00000000000000007")),
     "permissions": permissions,
     "actions": actions,
     "commands": events,
     "http": http,
     "bodies": bodies,
-    "user": lambda: example(wire.user_json(_ANA)),
-    "session": lambda: example(wire.session_json(_SESSION, _SESSION.id)),
-    "channel": lambda: example(wire.channel_json(_MINE)),
-    "member": lambda: example(wire.member_json(Member(user=_ANA, role="member", joined_at_ms=_AT_MS))),
-    "message": lambda: example(wire.message_json(_MESSAGE)),
-    "history": lambda: example(history_json(HistoryPage([_MESSAGE], has_before=False, has_after=False, last_seq=2))),
-    "sync": lambda: example(sync_json(_CATCHUP, _AT_MS)),
-    "message.created": lambda: example(msgspec.json.decode(wire.message_created(_MESSAGE).envelope)),
     "durable": lambda: names(wire.DURABLE_FACTS),
+    "audit": audit_actions,
     "passing": lambda: names(wire.PASSING_FACTS),
+    **EXAMPLES,
 }
 """What stands in which gap."""
 

@@ -86,6 +86,7 @@ class Settings:
     jwt_leeway_s: int = setting(5, "difference of clocks that is forgiven", unit="s", least=0, most=300)
     registration: Literal["open", "invite", "closed"] = setting("open", "who may register", production="closed")
     password_min: int = setting(12, "least length of a password", unit="characters", least=8, most=1024)
+    audit_days: int = setting(365, "how long it is kept who did what", unit="days", least=1, most=36_500)
     bcrypt_cost: int = setting(12, "work factor of password hashes; each step doubles the time", least=4, most=16)
     transports: tuple[str, ...] = setting(
         ("websocket", "polling"),

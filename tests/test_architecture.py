@@ -71,7 +71,7 @@ ROOMS = {
     ),
     "secure": Room(
         ("core",),
-        ("jwt", "cryptography", "bcrypt", "ulid"),
+        ("jwt", "cryptography", "bcrypt", "ulid", "zxcvbn"),
         "hash, sign and draw chance here; a service stores and tells",
     ),
     "services": Room(

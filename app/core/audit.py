@@ -89,16 +89,31 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     before_ms: int | None = None
 
 
-def deed_of(claims: Claims, action: str, *, ip: str | None, subject_id: str | None = None, **details: Any) -> Deed:
-    """Make a deed of the holder of a token; `subject_id` is None for one that concerns the holder alone."""
-    return Deed(
-        action=action,
-        actor_id=claims.subject,
-        subject_id=claims.subject if subject_id is None else subject_id,
-        ip=ip,
-        session_id=claims.session_id,
-        details=details,
-    )
+class Actor(msgspec.Struct, frozen=True, kw_only=True):
+    """Who does something, and from where; everything None is an operator at the command line, or a stranger."""
+
+    id: str | None = None
+    ip: str | None = None
+    session_id: str | None = None
+
+    def did(self, action: str, subject_id: str | None = None, /, **details: Any) -> Deed:
+        """Say what this one did; `subject_id` is the user whom it concerns, None for nobody in particular."""
+        return Deed(
+            action=action,
+            actor_id=self.id,
+            subject_id=subject_id,
+            ip=self.ip,
+            session_id=self.session_id,
+            details=details,
+        )
+
+
+OPERATOR: Final = Actor()
+
+
+def actor_of(claims: Claims, ip: str | None) -> Actor:
+    """Give the holder of a token, calling from `ip`."""
+    return Actor(id=claims.subject, ip=ip, session_id=claims.session_id)
 
 
 def record_json(record: Record) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 
 from app.core.errors import AppError, FieldError, Invalid
+from app.core.invite import MAX_TTL_S, MAX_USES, MIN_TTL_S
 
 Id = Annotated[str, msgspec.Meta(max_length=64)]
 """Any id that a client names. One that is of no known form is simply not found, like any other unknown one."""
@@ -17,6 +18,7 @@ Seq = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
 Limit = Annotated[int, msgspec.Meta(ge=1, le=200)]
 Secret = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
 RefreshIn = Literal["cookie", "body"]
+Roles = Annotated[tuple[Literal["guest", "member", "admin"], ...], msgspec.Meta(min_length=1, max_length=3)]
 
 MAX_SYNC_CHANNELS = 1000
 
@@ -55,6 +57,28 @@ class ChangePassword(Command, frozen=True):
 
     current_password: Secret
     new_password: Secret
+
+
+class CreateInvite(Command, frozen=True):
+    """Make an invitation; None lets it live for 7 days."""
+
+    expires_in_s: Annotated[int, msgspec.Meta(ge=MIN_TTL_S, le=MAX_TTL_S)] | None = None
+    max_uses: Annotated[int, msgspec.Meta(ge=1, le=MAX_USES)] = 1
+
+
+class ResetPassword(Command, frozen=True):
+    """Choose a new password by a code that an administrator gave; all sessions end."""
+
+    code: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+    new_password: Secret
+    refresh_in: RefreshIn = "cookie"
+
+
+class PatchUser(Command, frozen=True):
+    """Change what somebody may do; null leaves it as it is."""
+
+    roles: Roles | None = None
+    suspended: bool | None = None
 
 
 class PatchMe(Command, frozen=True):

@@ -8,7 +8,7 @@ import msgspec
 
 from app.core.errors import NotFound
 
-PREFIXES = ("usr", "chn", "msg", "ses", "inv", "key", "req", "con")
+PREFIXES = ("usr", "chn", "msg", "ses", "inv", "key", "req", "con", "aud")
 
 NewId = Callable[[str], str]
 """Makes an id of the kind that its prefix names: `new_id("msg")` gives `msg_01J…`."""

@@ -11,11 +11,15 @@ from app.core.errors import Forbidden
 
 PERMISSIONS: dict[str, frozenset[str]] = {
     "guest": frozenset({"channels:read", "messages:read"}),
-    "member": frozenset({"channels:read", "channels:write", "messages:read", "messages:send", "profile:write"}),
+    "member": frozenset(
+        {"channels:read", "channels:write", "invites:write", "messages:read", "messages:send", "profile:write"}
+    ),
     "admin": frozenset(
         {
+            "audit:read",
             "channels:read",
             "channels:write",
+            "invites:write",
             "messages:read",
             "messages:send",
             "profile:write",

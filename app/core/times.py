@@ -18,3 +18,11 @@ def rfc3339(at_ms: int) -> str:
 def rfc3339_or_none(at_ms: int | None) -> str | None:
     """Write an instant, or None where there is none."""
     return None if at_ms is None else rfc3339(at_ms)
+
+
+def from_rfc3339(text: str) -> int:
+    """Read an instant as RFC 3339 writes it, with its offset, to the millisecond. Raises ValueError."""
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None or "T" not in text.upper():
+        raise ValueError("no date, time and offset")
+    return (at - _EPOCH) // timedelta(milliseconds=1)

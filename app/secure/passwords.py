@@ -39,9 +39,18 @@ class Passwords:
         """Stop the worker after the hash that it is at."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    async def hash(self, password: str) -> str:
-        """Hash a new password. Raises `Unavailable` where too many wait."""
-        return (await self._run(lambda: bcrypt.hashpw(self._prehash(password), bcrypt.gensalt(self._cost)))).decode()
+    async def hash(self, password: str, check: Callable[[], None] | None = None) -> str:
+        """Hash a new password, in the worker, after `check` has run there, whose errors are raised here.
+
+        Raises `Unavailable` where too many wait.
+        """
+
+        def work() -> bytes:
+            if check is not None:
+                check()
+            return bcrypt.hashpw(self._prehash(password), bcrypt.gensalt(self._cost))
+
+        return (await self._run(work)).decode()
 
     async def matches(self, password: str, stored: str | None) -> bool:
         """Tell whether a password is the one whose hash is stored; None, an unknown user, costs the same time.

@@ -3,22 +3,29 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from app.core import audit
+from app.core.audit import OPERATOR, Actor, Deed
 from app.core.claims import Claims
 from app.core.commands import ChangePassword, Login, Register
-from app.core.entries import RolesChanged
 from app.core.errors import AppError, FieldError, Invalid, NotFound, Unauthenticated
 from app.core.ids import NewId
 from app.core.model import User
 from app.core.policy import ROLES
 from app.core.text import check_display_name, check_username, name_key
 from app.core.times import Clock
+from app.secure.codes import Blind
 from app.secure.passwords import Passwords
 from app.services.attempts import Attempts
+from app.services.audit import Audit
+from app.services.credentials import Credentials
+from app.services.deeds import record
+from app.services.invites import Invites
 from app.services.outbox import Outbox
 from app.services.sessions import Grant, Sessions
+from app.services.standing import change
 from app.store import addresses
 from app.store import users as store
-from app.store.database import Database
+from app.store.database import Connection, Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,32 +37,41 @@ class Accounts:
     sessions: Sessions
     passwords: Passwords
     attempts: Attempts
+    credentials: Credentials
+    invites: Invites
+    audit: Audit
+    blind: Blind
     registration: Literal["open", "invite", "closed"]
-    password_min: int
     clock: Clock
     new_id: NewId
 
     async def register(self, command: Register, *, ip: str) -> Grant:
-        """Make an account and sign in to it.
+        """Make an account and sign in to it. An invitation counts as used where the account is made, and only then.
 
-        Raises `AppError("registration_closed")`, `AppError("already_exists")` for a name that is taken, `Invalid`.
+        Raises `AppError("registration_closed")`, `AppError("invite_expired")` for an invitation that lets nobody in,
+        `AppError("already_exists")` for a name that is taken, `Invalid`.
         """
-        if self.registration == "invite" and command.invite:
-            raise AppError("invite_expired")
-        if self.registration != "open":
+        if self.registration == "closed" or (self.registration == "invite" and command.invite is None):
             raise AppError("registration_closed")
+        if command.invite is not None:
+            await self.invites.require_open(command.invite)
         user = self._new_user(command.username, command.display_name, ("member",))
-        hashed = await self.passwords.hash(self._check_password(command.password, user.username))
+        hashed = await self.credentials.hash_new(command.password, user)
         async with self.database.transaction() as conn:
             await store.add(conn, user, name_key(user.username), hashed)
-            return await self.sessions.start(conn, user, ip=ip, device_name=None)
+            grant = await self.sessions.start(conn, user, ip=ip, device_name=None)
+            by = Actor(id=user.id, ip=ip, session_id=grant.session_id)
+            said = {"invite_id": await self.invites.use(conn, command.invite, by)} if command.invite else {}
+            await self._record(conn, by.did(audit.USER_REGISTERED, user.id, **said))
+        return grant
 
     async def create(self, username: str, password: str, roles: tuple[str, ...]) -> User:
         """Make an account from the command line, whatever `REGISTRATION` says."""
         user = self._new_user(username, None, self._check_roles(roles))
-        hashed = await self.passwords.hash(self._check_password(password, username))
+        hashed = await self.credentials.hash_new(password, user)
         async with self.database.transaction() as conn:
             await store.add(conn, user, name_key(username), hashed)
+            await self._record(conn, OPERATOR.did(audit.USER_CREATED, user.id, roles=list(roles)))
         return user
 
     async def login(self, command: Login, *, ip: str) -> Grant:
@@ -71,12 +87,17 @@ class Accounts:
         matches = await self.passwords.matches(command.password, stored)
         if user is None or not matches or user.suspended_at_ms is not None:
             await self.attempts.failed(place)
-            raise Unauthenticated("suspended" if matches else "unknown name" if user is None else "wrong password")
+            reason = "suspended" if matches else "unknown_name" if user is None else "wrong_password"
+            await self._note_refusal(reason, user, key, ip)
+            raise Unauthenticated(reason)
         await self.attempts.succeeded(place)
         async with self.database.transaction() as conn:
             if await store.credentials(conn, key) != found:
                 raise Unauthenticated("changed while the password was checked")
-            return await self.sessions.start(conn, user, ip=ip, device_name=command.device_name)
+            grant = await self.sessions.start(conn, user, ip=ip, device_name=command.device_name)
+            by = Actor(id=user.id, ip=ip, session_id=grant.session_id)
+            await self._record(conn, by.did(audit.SESSION_STARTED, user.id))
+        return grant
 
     async def change_password(self, claims: Claims, command: ChangePassword, *, ip: str) -> Grant:
         """Replace the caller's password and end every session; the caller goes on in a new one.
@@ -91,13 +112,16 @@ class Accounts:
         place = await self.attempts.begin(key, ip, known)
         if not await self.passwords.matches(command.current_password, found[1] if found else None):
             await self.attempts.failed(place)
+            await self._note_refusal("wrong_password", user, key, ip)
             raise Unauthenticated("wrong current password")
         await self.attempts.succeeded(place)
-        hashed = await self.passwords.hash(self._check_password(command.new_password, user.username, "new_password"))
+        hashed = await self.credentials.hash_new(command.new_password, user, "new_password")
         async with self.database.transaction() as conn:
-            await store.set_password(conn, user.id, hashed)
-            grant = await self.sessions.start(conn, user, ip=ip, device_name=None)
-            ended = await self.sessions.revoke_all(conn, user.id, "password_changed", except_id=grant.session_id)
+            if await store.credentials(conn, key) != found:
+                raise Unauthenticated("changed while the password was checked")
+            grant, ended = await self.credentials.replace(conn, user, hashed, "password_changed", ip=ip)
+            by = Actor(id=user.id, ip=ip, session_id=claims.session_id)
+            await self._record(conn, by.did(audit.PASSWORD_CHANGED, user.id))
         self.outbox.publish(ended)
         return grant
 
@@ -117,28 +141,31 @@ class Accounts:
 
     async def set_roles(self, username: str, roles: tuple[str, ...]) -> User:
         """Replace the roles of an account, on live sockets too. Raises `NotFound`."""
-        user = await self._named(username)
-        async with self.database.transaction() as conn:
-            await store.set_roles(conn, user.id, self._check_roles(roles))
-        self.outbox.publish(RolesChanged(user_id=user.id))
-        return await self.get(user.id)
+        return await self._change(username, roles=self._check_roles(roles))
 
     async def suspend(self, username: str, *, suspended: bool = True) -> User:
         """Suspend an account and end its sessions, or lift the suspension. Raises `NotFound`."""
-        user = await self._named(username)
+        return await self._change(username, suspended=suspended)
+
+    async def _change(
+        self, username: str, *, roles: tuple[str, ...] | None = None, suspended: bool | None = None
+    ) -> User:
         async with self.database.transaction() as conn:
-            await store.set_suspended(conn, user.id, self.clock() if suspended else None)
-            ended = await self.sessions.revoke_all(conn, user.id, "suspended") if suspended else None
-        if ended is not None:
-            self.outbox.publish(ended)
+            found = await store.credentials(conn, name_key(username))
+            user = None if found is None else await store.lock(conn, found[0].id)
+            if user is None:
+                raise NotFound(username)
+            news = await change(conn, self.sessions, user, OPERATOR, roles=roles, suspended=suspended)
+        self.outbox.publish(*news)
         return await self.get(user.id)
 
-    async def _named(self, username: str) -> User:
-        async with self.database.reading() as conn:
-            found = await store.credentials(conn, name_key(username))
-        if found is None:
-            raise NotFound(username)
-        return found[0]
+    async def _record(self, conn: Connection, deed: Deed) -> None:
+        await record(conn, self.clock(), self.new_id, deed)
+
+    async def _note_refusal(self, reason: str, user: User | None, key: str, ip: str) -> None:
+        """Write down that a sign-in was refused; what was typed for a name that nobody has may be anything."""
+        said = {"reason": reason} if user else {"reason": reason, "name_hash": self.blind(key)}
+        await self.audit.note(Actor(ip=ip).did(audit.SESSION_REFUSED, user.id if user else None, **said))
 
     def _new_user(self, username: str, display_name: str | None, roles: tuple[str, ...]) -> User:
         return User(
@@ -153,10 +180,3 @@ class Accounts:
         if unknown := set(roles) - set(ROLES):
             raise Invalid(FieldError(f"roles.{unknown.pop()}", "invalid"))
         return roles
-
-    def _check_password(self, password: str, username: str, path: str = "password") -> str:
-        if len(password) < self.password_min:
-            raise Invalid(FieldError(path, "too_short", min=self.password_min), code="password_too_weak")
-        if name_key(username) in name_key(password) and len(password) < 2 * len(username):
-            raise Invalid(FieldError(path, "contains_username"), code="password_too_weak")
-        return password

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from app.core import wire
+from app.core import audit, wire
+from app.core.audit import actor_of
 from app.core.channel_policy import ground
 from app.core.claims import Claims
 from app.core.commands import CreateChannel
@@ -14,6 +15,7 @@ from app.core.ids import NewId, require_id
 from app.core.model import Channel, Fact, Member, Membership
 from app.core.text import check_channel_name, check_topic, name_key
 from app.core.times import Clock
+from app.services import deeds
 from app.services.outbox import Outbox
 from app.store import channels as store
 from app.store import facts, members
@@ -86,7 +88,7 @@ class Channels:
             found = await members.list_for(conn, channel_id, limit + 1, after)
         return _page(found, limit, lambda member: member.user.id)
 
-    async def join(self, claims: Claims, channel_id: str) -> Membership:
+    async def join(self, claims: Claims, channel_id: str, *, ip: str | None = None) -> Membership:
         """Make the caller a member of a public channel; for a member nothing changes.
 
         Raises `NotFound`, `AppError("channel_archived")`.
@@ -106,12 +108,14 @@ class Channels:
                 raise NotFound(claims.subject)
             fact = self._fact(wire.MEMBER_JOINED, channel_id, seq, claims, {"member": wire.member_json(member)})
             await record(conn, fact)
+            deed = actor_of(claims, ip).did(audit.MEMBER_JOINED, claims.subject, channel_id=channel_id)
+            await deeds.record(conn, now_ms, self.new_id, deed)
             membership = await visible(conn, claims, channel_id)
         self.outbox.publish(self._added(claims.subject, membership))
         self.outbox.publish_facts([fact])
         return membership
 
-    async def leave(self, claims: Claims, channel_id: str) -> None:
+    async def leave(self, claims: Claims, channel_id: str, *, ip: str | None = None) -> None:
         """End the caller's membership. Raises `NotFound` for a channel that the caller is not in.
 
         Nothing that is committed to the channel afterwards reaches the caller's sockets, on any node.
@@ -124,6 +128,9 @@ class Channels:
             seq = channel.last_seq + 1
             fact = self._fact(wire.MEMBER_LEFT, channel_id, seq, claims, {"reason": "left"})
             await record(conn, fact)
+            said = {"channel_id": channel_id, "reason": "left"}
+            deed = actor_of(claims, ip).did(audit.MEMBER_LEFT, claims.subject, **said)
+            await deeds.record(conn, self.clock(), self.new_id, deed)
         self.outbox.publish_facts([fact])
         self.outbox.publish(self._removed(claims.subject, channel_id, "left"))
 

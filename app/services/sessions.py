@@ -3,6 +3,8 @@
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
+from app.core import audit
+from app.core.audit import Actor, actor_of
 from app.core.claims import Claims
 from app.core.entries import Ended
 from app.core.errors import NotFound, Unauthenticated
@@ -13,6 +15,7 @@ from app.core.refresh import judge
 from app.core.times import Clock
 from app.secure.ids import RefreshTokens
 from app.secure.tokens import AccessTokens
+from app.services.deeds import record
 from app.services.issuers import Issuers
 from app.services.outbox import Outbox
 from app.services.revoked import Revoked
@@ -147,6 +150,8 @@ class Sessions:
                 return await self._hand_out(conn, user, session, successor, now_ms, stored=not fresh)
             if verdict == "reuse":
                 await store.revoke(conn, session.id, user.id, now_ms, "refresh_token_reused")
+                reused = Actor(ip=ip, session_id=session.id).did(audit.REFRESH_TOKEN_REUSED, user.id)
+                await record(conn, now_ms, self.new_id, reused)
         if verdict == "reuse":
             self._tell_ended(user.id, "refresh_token_reused", session.id)
         raise Unauthenticated(f"refresh token: {verdict}")
@@ -156,18 +161,22 @@ class Sessions:
         async with self.database.reading() as conn:
             return await store.list_for(conn, claims.subject, self.clock())
 
-    async def end(self, claims: Claims, session_id: str) -> None:
+    async def end(self, claims: Claims, session_id: str, *, ip: str | None = None) -> None:
         """End one session of the caller: its tokens, on every node, and its sockets. Raises `NotFound`."""
         require_id(session_id, "ses")
         async with self.database.transaction() as conn:
             if not await store.revoke(conn, session_id, claims.subject, self.clock(), "signed_out"):
                 raise NotFound(session_id)
+            deed = actor_of(claims, ip).did(audit.SESSION_ENDED, claims.subject, ended_session_id=session_id)
+            await record(conn, self.clock(), self.new_id, deed)
         self._tell_ended(claims.subject, "signed_out", session_id)
 
-    async def end_all(self, user_id: str, reason: str, *, except_id: str | None = None) -> None:
-        """End all sessions of a user, but for one where `except_id` names it."""
+    async def end_all(self, claims: Claims, *, ip: str | None = None) -> None:
+        """End all sessions of the caller."""
         async with self.database.transaction() as conn:
-            ended = await self.revoke_all(conn, user_id, reason, except_id=except_id)
+            ended = await self.revoke_all(conn, claims.subject, "signed_out")
+            deed = actor_of(claims, ip).did(audit.SESSIONS_ENDED, claims.subject)
+            await record(conn, self.clock(), self.new_id, deed)
         self.outbox.publish(ended)
 
     async def revoke_all(self, conn: Connection, user_id: str, reason: str, *, except_id: str | None = None) -> Ended:

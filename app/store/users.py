@@ -86,6 +86,23 @@ async def set_password(conn: AsyncConnection, user_id: str, password_hash: str) 
     return await _set(conn, user_id, password_hash=password_hash)
 
 
+async def lock(conn: AsyncConnection, user_id: str) -> User | None:
+    """Read a user and keep everyone else from changing the account until the transaction ends."""
+    row = (await conn.execute(_GET.with_for_update(key_share=True), {"user_id": user_id})).one_or_none()
+    return None if row is None else user_of(row)
+
+
+async def lock_administrators(conn: AsyncConnection) -> frozenset[str]:
+    """Read the ids of all administrators that are not suspended, and lock them, in one order, as in `lock`."""
+    query = (
+        select(users.c.id)
+        .where(users.c.roles.contains('"admin"', autoescape=True), users.c.suspended_at.is_(None))
+        .order_by(users.c.id)
+        .with_for_update(key_share=True)
+    )
+    return frozenset((await conn.execute(query)).scalars())
+
+
 async def tokens_valid_after(conn: AsyncConnection, user_id: str) -> int | None:
     """Tell before when, in milliseconds, issued access tokens are void; 0 where none are, None for no such user.
 
@@ -115,6 +132,20 @@ async def sharing_channel_with(
     )
     wanted = select(*USER).where(or_(users.c.id == user_id, exists(shared.correlate(users))))
     return await _page(conn, wanted, query, limit, after)
+
+
+async def shares_channel(conn: AsyncConnection, user_id: str, other_id: str) -> bool:
+    """Tell whether two users are in a channel together; everybody is with themselves."""
+    if user_id == other_id:
+        return True
+    mine, theirs = members.alias("mine"), members.alias("theirs")
+    query = (
+        select(mine.c.channel_id)
+        .join(theirs, theirs.c.channel_id == mine.c.channel_id)
+        .where(mine.c.user_id == user_id, theirs.c.user_id == other_id)
+        .limit(1)
+    )
+    return (await conn.execute(query)).first() is not None
 
 
 async def search_all(conn: AsyncConnection, query: str | None, limit: int, after: str | None) -> list[User]:

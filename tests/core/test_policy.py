@@ -9,8 +9,10 @@ from app.core.policy import PERMISSIONS, ROLES, permissions_of, require
 from tests.core.values import some_claims
 
 ALL = (
+    "audit:read",
     "channels:read",
     "channels:write",
+    "invites:write",
     "messages:read",
     "messages:send",
     "profile:write",
@@ -18,9 +20,9 @@ ALL = (
     "users:write",
 )
 TABLE = {
-    "guest": (True, False, True, False, False, False, False),
-    "member": (True, True, True, True, True, False, False),
-    "admin": (True, True, True, True, True, True, True),
+    "guest": (False, True, False, False, True, False, False, False, False),
+    "member": (False, True, True, True, True, True, True, False, False),
+    "admin": (True, True, True, True, True, True, True, True, True),
 }
 
 

@@ -141,3 +141,24 @@ async def test_cursor_that_names_nobody_ends_the_list(conn: Connection) -> None:
     await add_users(conn, "ada")
 
     assert await users.search_all(conn, None, 10, "usr_nobody") == []
+
+
+async def test_people_share_a_channel_where_both_are_in_one(conn: Connection) -> None:
+    await add_users(conn, "ada", "bob", "eve")
+    await add_channel(conn, "general", "ada", "bob")
+    await add_channel(conn, "other", "eve", "bob")
+
+    assert await users.shares_channel(conn, "usr_ada", "usr_bob")
+    assert await users.shares_channel(conn, "usr_bob", "usr_eve")
+    assert not await users.shares_channel(conn, "usr_ada", "usr_eve")
+    assert await users.shares_channel(conn, "usr_ada", "usr_ada")
+    assert not await users.shares_channel(conn, "usr_ada", "usr_nobody")
+
+
+async def test_administrators_are_those_who_are_not_suspended(conn: Connection) -> None:
+    for name, roles, suspended in (("ada", ("admin",), None), ("bob", ("member",), None), ("eve", ("admin",), NOW)):
+        await users.add(conn, a_user(name, roles=roles, suspended_at_ms=suspended), name, None)
+
+    assert await users.lock_administrators(conn) == {"usr_ada"}
+    assert await users.lock(conn, "usr_bob") == a_user("bob")
+    assert await users.lock(conn, "usr_nobody") is None

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from app.core import wire
 from app.core.claims import Claims
-from app.core.commands import ChangePassword, Login, PatchMe, Refresh, Register
+from app.core.commands import ChangePassword, Login, PatchMe, Refresh, Register, ResetPassword
 from app.core.errors import Unauthenticated
 from app.edge.http.access import Access
 from app.edge.http.bodies import read, read_optional
@@ -15,6 +15,7 @@ from app.edge.http.cookies import RefreshCookie
 from app.edge.http.limits import Guards
 from app.edge.http.origins import require_own_page
 from app.services.accounts import Accounts
+from app.services.resets import Resets
 from app.services.sessions import Grant, Sessions
 
 
@@ -28,6 +29,7 @@ class AccountRoutes:
     cookie: RefreshCookie
     is_allowed: Callable[[str], bool]
     guards: Guards
+    resets: Resets
 
     def table(self) -> list[web.RouteDef]:
         """List the routes."""
@@ -35,6 +37,7 @@ class AccountRoutes:
         return [
             web.post("/v1/auth/register", guards.limited(guards.register, self.register)),
             web.post("/v1/auth/login", guards.limited(guards.login, self.login)),
+            web.post("/v1/auth/reset", guards.limited(guards.codes, self.reset)),
             web.post("/v1/auth/refresh", guards.limited(guards.refresh, self.refresh)),
             web.post("/v1/auth/logout", signed_in(self.logout)),
             web.post("/v1/auth/logout-all", signed_in(self.logout_all)),
@@ -57,6 +60,12 @@ class AccountRoutes:
         grant = await self.accounts.login(command, ip=self.access.address_of(request))
         return self._granted(grant, in_body=command.refresh_in == "body")
 
+    async def reset(self, request: web.Request) -> web.Response:
+        """Choose a new password by a code, and sign in."""
+        command = await read(request, ResetPassword)
+        grant = await self.resets.finish(command, ip=self.access.address_of(request))
+        return self._granted(grant, in_body=command.refresh_in == "body")
+
     async def refresh(self, request: web.Request) -> web.Response:
         """Exchange a refresh token; the answer puts the next one where this one was."""
         if request.content_type != "application/json":
@@ -71,14 +80,14 @@ class AccountRoutes:
         grant = await self.sessions.refresh(token, ip=self.access.address_of(request))
         return self._granted(grant, in_body=command.refresh_token is not None)
 
-    async def logout(self, _request: web.Request, claims: Claims) -> web.Response:
+    async def logout(self, request: web.Request, claims: Claims) -> web.Response:
         """End this session."""
-        await self.sessions.end(claims, claims.session_id)
+        await self.sessions.end(claims, claims.session_id, ip=self.access.address_of(request))
         return self._signed_out()
 
-    async def logout_all(self, _request: web.Request, claims: Claims) -> web.Response:
+    async def logout_all(self, request: web.Request, claims: Claims) -> web.Response:
         """End all sessions of the caller."""
-        await self.sessions.end_all(claims.subject, "signed_out")
+        await self.sessions.end_all(claims, ip=self.access.address_of(request))
         return self._signed_out()
 
     async def password(self, request: web.Request, claims: Claims) -> web.Response:
@@ -95,7 +104,7 @@ class AccountRoutes:
 
     async def end_session(self, request: web.Request, claims: Claims) -> web.Response:
         """Sign one device out."""
-        await self.sessions.end(claims, request.match_info["id"])
+        await self.sessions.end(claims, request.match_info["id"], ip=self.access.address_of(request))
         return web.Response(status=204)
 
     async def me(self, _request: web.Request, claims: Claims) -> web.Response:

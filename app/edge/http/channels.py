@@ -78,12 +78,14 @@ class ChannelRoutes:
         self._require_self(request, claims)
         if command.role not in (None, "member"):
             raise Forbidden("choose a role when joining")
-        return web.json_response(wire.channel_json(await self.channels.join(claims, request.match_info["id"])))
+        ip = self.access.address_of(request)
+        membership = await self.channels.join(claims, request.match_info["id"], ip=ip)
+        return web.json_response(wire.channel_json(membership))
 
     async def leave(self, request: web.Request, claims: Claims) -> web.Response:
         """Leave a channel."""
         self._require_self(request, claims)
-        await self.channels.leave(claims, request.match_info["id"])
+        await self.channels.leave(claims, request.match_info["id"], ip=self.access.address_of(request))
         return web.Response(status=204)
 
     async def history(self, request: web.Request, claims: Claims) -> web.Response:

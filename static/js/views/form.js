@@ -6,7 +6,9 @@ const FAULTS = {
   required: () => "This is needed.",
   too_short: ({ min }) => `Use at least ${min} characters.`,
   too_long: ({ max }) => `Use at most ${max} characters.`,
-  contains_username: () => "The password must not contain your username.",
+  too_common: () => "Many people use this password. Choose another one.",
+  too_guessable: () => "This is easy to guess. Use a few more words that have nothing to do with each other.",
+  contains_name: () => "There is little in this besides a name. Add something that has nothing to do with you.",
   empty: () => "This is needed.",
 };
 

@@ -148,7 +148,7 @@ async def test_session_that_ends_while_its_socket_connects_lets_no_socket_in(
 
     async def overtaken(self: Sessions, claims: Any) -> Any:
         user = await living(self, claims)
-        await self.end_all(claims.subject, "signed_out")
+        await self.end_all(claims)
         await eventually(lambda: any(socket.session.over for socket in house.node.audience._followed))
         return user
 
