@@ -83,7 +83,7 @@ def _usable(jwk: Any, algorithms: tuple[str, ...]) -> Key | None:
     if not isinstance(jwk, dict) or jwk.get("use", "sig") != "sig" or not isinstance(jwk.get("kid"), str):
         return None
     algorithm = jwk.get("alg", ALGORITHM_OF.get(str(jwk.get("kty"))))
-    if jwk.get("kty") not in ALGORITHM_OF or algorithm not in algorithms:
+    if str(jwk.get("kty")) not in ALGORITHM_OF or algorithm not in algorithms:
         return None
     try:
         return public_key({**jwk, "alg": algorithm})

@@ -77,7 +77,7 @@ class PublishedKeys:
         try:
             self._keys = keys_of_set(await self._fetch(self._url), self._algorithms)
             self._fetched_s = self._monotonic()
-        except (OSError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001  whatever is published there, the keys that are known stay
             logger.warning("cannot fetch the keys at %s: %s; those that are known stay", self._url, error)
         finally:
             self._flight = None

@@ -78,8 +78,10 @@ async def test_a_token_of_every_algorithm_opens_every_door(
 
 
 async def test_the_same_subject_is_the_same_user_whatever_token_it_brings(
-    trusting: House, http: aiohttp.ClientSession, issuer: Issuer
+    make_house: MakeHouse, http: aiohttp.ClientSession, issuer: Issuer, database_url: str
 ) -> None:
+    """All at once, on both databases."""
+    trusting = await make_house(trusted_issuers=setting(issuer.entry()), database_url=database_url)
     tokens = [issuer.token() for _ in range(8)]
     users = await asyncio.gather(*(person(trusting, http, token) for token in tokens))
     other = await person(trusting, http, issuer.token(sub="subject-2"))

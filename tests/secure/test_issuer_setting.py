@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from app.secure.issuer_setting import IssuerFaults, parse_issuers
 from app.secure.issuers import TrustedIssuer
-from app.secure.keys import new_jwk, public_half
+from app.secure.keys import new_jwk
 from tests.issuers import DROP, Issuer, setting
 
 SECRET = "Zk3-quite-unlikely-8fkq2-and-long-enough"
@@ -209,7 +209,3 @@ def test_users_of_an_issuer_are_members_and_no_more_unless_it_is_said() -> None:
     assert set(wider.rules.roles) == {"admin", "member"}
     assert wider.rules.accepts_type("JWT")
     assert not found.rules.accepts_type("JWT")
-
-
-def test_a_published_set_keeps_the_usable_keys_only() -> None:
-    assert public_half(new_jwk("HS256")).keys() == {"kty", "k", "alg", "kid"}

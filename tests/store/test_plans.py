@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from app.core.foreign import Foreign
 from app.core.model import Message
-from app.store import channels, facts, members, messages, sessions, tables, users
+from app.store import channels, facts, identities, members, messages, sessions, tables, users
 from app.store.database import Connection, Database, open_database
 from app.store.tables import metadata
 from tests.store.values import NOW, a_fact, a_message, sent
@@ -21,8 +22,14 @@ KEYS = [("usr_1", f"k{number}") for number in range(50)]
 PAIRS = [(f"chn_{number}", "usr_1") for number in range(50)]
 IDS = [channel_id for channel_id, _ in PAIRS]
 HASH = bytes(32)
+FOREIGN = Foreign(
+    issuer="i1", subject="s1", family="f", issued_at_s=1, expires_at_s=2, token_id="t", name=None, roles=None,
+    default_roles=(), scope=None, channels=None, extra={},
+)  # fmt: skip
 
 HOT: dict[str, Verb] = {
+    "identities.get": lambda conn: identities.get(conn, FOREIGN),
+    "identities.lock": lambda conn: identities.lock(conn, FOREIGN),
     "users.get": lambda conn: users.get(conn, "usr_1"),
     "users.credentials": lambda conn: users.credentials(conn, "u1"),
     "sessions.get_live": lambda conn: sessions.get_live(conn, "ses_1", NOW),
@@ -94,6 +101,7 @@ async def fill(url: str) -> None:
         async with database.transaction() as conn:
             await conn.execute(tables.users.insert(), [user_row(number) for number in range(2000)])
             await conn.execute(tables.sessions.insert(), [session_row(number) for number in range(4000)])
+            await conn.execute(tables.external_identities.insert(), [identity_row(number) for number in range(2000)])
             await conn.execute(tables.refresh_tokens.insert(), [token_row(number) for number in range(4000)])
             await conn.execute(tables.channels.insert(), [channel_row(number) for number in range(2000)])
             await conn.execute(tables.members.insert(), [member_row(number) for number in range(10_000)])
@@ -113,6 +121,11 @@ def user_row(number: int) -> dict[str, Any]:
 def session_row(number: int) -> dict[str, Any]:
     instants = dict.fromkeys(("created_at", "last_seen_at", "expires_at"), NOW + number)
     return {"id": f"ses_{number}", "user_id": f"usr_{number % 2000}", "ip": "", **instants}
+
+
+def identity_row(number: int) -> dict[str, Any]:
+    who = {"issuer": f"i{number % 3}", "subject": f"s{number}", "user_id": f"usr_{number}"}
+    return {**who, "created_at": NOW, "stated_at_s": 1}
 
 
 def token_row(number: int) -> dict[str, Any]:
