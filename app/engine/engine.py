@@ -236,11 +236,11 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # upstream ships no t
         self.visitors.closed(socket.visitor.address)
         self.endings[reason] += 1
 
-    def remember(self, link: Polling) -> None:
-        """Keep a closed polling session's last words for one more request, for a moment."""
+    def remember(self, link: Polling, time_s: float) -> None:
+        """Keep a closed polling session's last words for the polls that come within that time."""
         sid = link.socket.sid
         self._last[sid] = link
-        self.wheel.after(self.limits.close_timeout_s, lambda: self._forget_last(sid))
+        self.wheel.after(time_s, lambda: self._forget_last(sid))
 
     def _forget_last(self, sid: str) -> None:
         self._last.pop(sid, None)

@@ -9,14 +9,14 @@ import asyncio
 import base64
 from collections import deque
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from aiohttp import web
 
 from app.engine.door import BAD_REQUEST, TOO_LARGE, Refused
 from app.engine.frames import BINARY, split
 from app.engine.packets import Malformed
-from app.engine.socket import TRANSPORT_CLOSE, Socket
+from app.engine.socket import CLIENT_DISCONNECT, TRANSPORT_CLOSE, Socket
 from app.engine.takeover import Watch
 
 if TYPE_CHECKING:
@@ -27,6 +27,10 @@ TRANSPORT_ERROR: Final = "transport error"
 _SEPARATOR: Final = b"\x1e"
 _CLOSE: Final = b"1"
 _NOOP: Final = b"6"
+_GOODBYE: Final = b"6\x1e1"  # as the reference server says it to a poll that comes later
+_MESSAGE: Final = "4"
+# How much later a poll may arrive than the POST it was sent together with, over another TCP connection.
+_OVERTAKEN_S: Final = 0.2
 
 
 def payload(chunk: bytes) -> bytes:
@@ -72,11 +76,7 @@ class Polling:
         self._posting = True
         try:
             body = await self._body(request)
-            try:
-                self._receive(body)
-            except (Malformed, UnicodeDecodeError) as error:
-                self.socket.refuse(error.kind if isinstance(error, Malformed) else "utf-8")
-                raise Refused(*BAD_REQUEST) from None
+            self._receive(body)
             inbox = self.socket.inbox
             if inbox is not None and inbox.paused and not self.socket.closed:
                 self._room = asyncio.get_running_loop().create_future()
@@ -104,21 +104,21 @@ class Polling:
         """Let a waiting GET take what is in the outbox."""
         self._end_get(None)
 
-    def finish(self, code: int) -> None:
+    def finish(self, _: int) -> None:
         """Say what is left, then goodbye: in a waiting GET, and in those that come in time.
 
         The goodbye has a body of its own, since clients drop what comes with it.
         """
         outbox = self.socket.outbox
-        left = payload(outbox.take(outbox.bytes)) if outbox and code == 1000 else b""
+        left = payload(outbox.take(outbox.bytes)) if outbox else b""
         self.resume()
-        if not left:
-            self._end_get(_CLOSE)
+        if left:
+            if not self._end_get(left):
+                self.last.append(left)
+        elif self._end_get(_CLOSE):
             return
-        if not self._end_get(left):
-            self.last.append(left)
-        self.last.append(_CLOSE)
-        self._engine.remember(self)
+        self.last.append(_GOODBYE)
+        self._engine.remember(self, self._engine.limits.close_timeout_s)
 
     def abort(self) -> None:
         """Say goodbye in a waiting GET, if there is one."""
@@ -180,10 +180,10 @@ class Polling:
             self.socket.close(TRANSPORT_ERROR, abort=True)
             raise Refused(408, 3, "Request timeout") from None
         except Refused:
-            self.socket.refuse("body too large")
+            self.socket.refuse("body too large", abort=True)
             raise
         except web.RequestPayloadError:
-            self.socket.refuse("body")
+            self.socket.refuse("body", abort=True)
             raise Refused(*BAD_REQUEST) from None
         except (ConnectionError, asyncio.CancelledError):
             self._abandoned()
@@ -191,12 +191,32 @@ class Polling:
         return bytes(body)
 
     def _receive(self, body: bytes) -> None:
-        for packet in body.decode().split("\x1e"):
+        try:
+            packets = body.decode().split("\x1e")
+        except UnicodeDecodeError:
+            self._violated("utf-8", abort=True)
+        for packet in packets:
             if self.socket.closed:
                 return
             if packet == "1":
-                self.release()
-            self.socket.packet(packet)
+                self._leave()
+                return
+            try:
+                self.socket.packet(packet)
+            except Malformed as error:
+                self._violated(error.kind, abort=not packet.startswith(_MESSAGE))
+
+    def _violated(self, kind: str, *, abort: bool) -> NoReturn:
+        """Close the session; what is wrong in a message only leaves time for the last words. Raises Refused."""
+        self.socket.refuse(kind, abort=abort)
+        raise Refused(*BAD_REQUEST) from None
+
+    def _leave(self) -> None:
+        """End the session as its client asks, and its poll too, also one that is still on its way."""
+        if not self._end_get(_NOOP):
+            self.last.append(_NOOP)
+            self._engine.remember(self, _OVERTAKEN_S)
+        self.socket.close(CLIENT_DISCONNECT, abort=True)
 
 
 def answer(body: bytes, headers: Mapping[str, str]) -> web.Response:

@@ -158,11 +158,11 @@ class Socket(async_socket.AsyncSocket):  # type: ignore[misc]  # upstream ships 
         """Take one binary message from the client. Raises Malformed."""
         self.engine.upper.attachment(self, data)
 
-    def refuse(self, kind: str, code: int = 1008) -> None:
-        """Count one violation by the client and close."""
+    def refuse(self, kind: str, code: int = 1008, *, abort: bool = False) -> None:
+        """Count one violation by the client and close; see `close`."""
         if not self.closed:
             self.engine.complaints.note(kind, self.visitor.address)
-            self.close("malformed", code=code)
+            self.close("malformed", code=code, abort=abort)
 
     def handle(self, item: Any, size: int) -> None:
         """Queue one item for the application, after those before it."""

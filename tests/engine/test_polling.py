@@ -110,14 +110,42 @@ async def test_answers_may_not_be_cached(site, http):
         assert response.headers["Cache-Control"] == "no-store"
 
 
-@pytest.mark.parametrize(
-    "body", ["", "abc", "7", "2", "4{", "bA", "b%%%", "42[5]", '42["connect",{}]', "4\x1e", b"\xff\xfe"]
-)
+GOODBYE = (200, "6\x1e1")
+
+
+@pytest.mark.parametrize("body", ["", "abc", "7", "2", "bA", "b%%%", b"\xff\xfe"])
 async def test_a_payload_that_cannot_be_gets_400_and_closes_the_session(site, poller, body):
     """E24, E25: nothing malformed is answered with 200."""
     assert (await poller.post(body))[0] == 400
     assert (await poller.poll())[0] == 400
     await site.gone()
+
+
+@pytest.mark.parametrize("body", ["4{", "42[5]", '42["connect",{}]', "4\x1e", "4abc"])
+async def test_a_message_that_cannot_be_gets_400_and_the_session_ends_with_a_goodbye(site, poller, body):
+    """E24, E25: nothing malformed is answered with 200."""
+    site.server.deliver("/chat", None, encode_event("/chat", "a", b"1"))
+    assert (await poller.post(body))[0] == 400
+    assert await poller.poll() == (200, '42/chat,["a",1]')
+    assert await poller.poll() == GOODBYE
+    assert (await poller.poll())[0] == 400
+    await site.gone()
+
+
+async def test_an_event_before_connecting_ends_the_session_with_a_goodbye(site, open_poller):
+    poller = await open_poller(site)
+    assert await poller.post('42/chat,["m",1]') == (200, "ok")
+    assert await poller.poll() == GOODBYE
+    assert (await poller.poll())[0] == 400
+
+
+async def test_after_a_second_connect_the_first_ones_answer_comes_before_the_goodbye(site, open_poller):
+    poller = await open_poller(site)
+    await poller.post("40/chat,{}")
+    await poller.post("40/chat,{}")
+    assert (await poller.poll())[1].startswith('40/chat,{"sid":')
+    assert await poller.poll() == GOODBYE
+    assert (await poller.poll())[0] == 400
 
 
 async def test_a_second_poll_closes_the_session(site, poller):
@@ -152,6 +180,24 @@ async def test_the_client_closes_with_the_packet_and_its_poll_ends(site, poller,
     await site.gone()
 
 
+async def test_a_poll_that_the_closing_packet_has_overtaken_ends_like_any_other(site, poller, chat):
+    """The two go over two TCP connections; which comes first is chance."""
+    site.server.deliver("/chat", None, encode_event("/chat", "a", b"1"))
+    assert await poller.post("1") == (200, "ok")
+    assert site.server.stats()["sockets"] == 0
+    assert (await poller.post("3"))[0] == 400
+    assert await poller.poll() == (200, "6")
+    assert (await poller.poll())[0] == 400
+    await eventually(lambda: chat.goodbyes == ["client disconnect"])
+    await site.gone()
+
+
+async def test_an_overtaken_poll_is_not_expected_for_long(site, poller):
+    assert await poller.post("1") == (200, "ok")
+    await eventually(lambda: not site.server.eio._last, 0.5)
+    assert (await poller.poll())[0] == 400
+
+
 async def test_packets_after_a_closing_one_are_not_read(site, poller, chat):
     await poller.post('42/chat,["first",1]\x1e1\x1e42/chat,["second",2]')
     await eventually(lambda: chat.goodbyes)
@@ -165,7 +211,7 @@ async def test_the_server_closes_in_the_poll_that_waits(site, poller, chat):
     status, text = await polling
     assert status == 200
     assert text == '42/chat,["kicked",1]\x1e41/chat,'
-    assert await poller.poll() == (200, "1")
+    assert await poller.poll() == GOODBYE
     assert (await poller.poll())[0] == 400
     await site.gone()
 
@@ -173,7 +219,7 @@ async def test_the_server_closes_in_the_poll_that_waits(site, poller, chat):
 async def test_the_servers_last_words_wait_for_the_next_poll(site, poller, chat):
     chat.clients[0].close("kicked", ("kicked", b"1"))
     assert await poller.poll() == (200, '42/chat,["kicked",1]\x1e41/chat,')
-    assert await poller.poll() == (200, "1")
+    assert await poller.poll() == GOODBYE
     assert (await poller.poll())[0] == 400
 
 
