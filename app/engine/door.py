@@ -16,6 +16,7 @@ from app.engine.visitors import Proxies, Visitor
 
 _KEPT: Final = ("user-agent", "authorization", "origin")
 _MAX_FIELDS: Final = 16
+_CLIENTS_HEADER: Final = "content-type"
 
 
 class Refused(Exception):
@@ -110,8 +111,8 @@ class Door:
         if not self.allows(request.headers.get("Origin")):
             return refusal(Refused(*FORBIDDEN))
         headers = {**self.cors(request), "Access-Control-Allow-Methods": "GET,POST"}
-        asked = request.headers.get("Access-Control-Request-Headers")
-        if asked and asked.replace(",", "").replace("-", "").replace(" ", "").isalnum():
+        asked = request.headers.get("Access-Control-Request-Headers", _CLIENTS_HEADER)
+        if asked.replace(",", "").replace("-", "").replace(" ", "").isalnum():
             headers["Access-Control-Allow-Headers"] = asked
         return web.Response(status=204, headers=headers)
 

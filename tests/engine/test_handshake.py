@@ -162,6 +162,11 @@ async def test_a_preflight_is_answered_for_allowed_origins_only(site, http):
         assert response.status == 403
 
 
+async def test_a_preflight_that_asks_for_no_header_hears_of_the_one_that_clients_send(site, http):
+    async with http.options(site.url(), headers={"Origin": "https://app.example"}) as response:
+        assert response.headers["Access-Control-Allow-Headers"] == "content-type"
+
+
 async def test_the_visitor_is_whom_a_trusted_proxy_names(serve):
     """E30."""
     chat = Chat()
