@@ -57,7 +57,8 @@ class WebSocket(asyncio.Protocol):
         if waiting:
             session.enqueue(waiting.take(waiting.bytes))
         self.adopt()
-        self._engine.wheel.after(delay_s, self.resume_writing)
+        # the loop's timer, not the wheel's: the order within one of the wheel's slots is open
+        asyncio.get_running_loop().call_later(delay_s, self.resume_writing)
 
     # what the loop calls
 

@@ -9,6 +9,7 @@ import pytest
 import socketio
 
 from app.engine.testing import create_server
+from app.engine.websocket import WebSocket
 from tests.engine.peers import client_frame
 from tests.helpers import eventually
 
@@ -344,3 +345,18 @@ async def test_origins_are_as_in_upstream(serve, http):
 async def test_only_the_aiohttp_mode_exists():
     with pytest.raises(ValueError, match="async_mode"):
         create_server(async_mode="asgi")
+
+
+async def test_sessions_are_told_that_they_are_open_in_the_order_in_which_they_came(site, sio, monkeypatch):
+    told = {}
+    write = WebSocket.resume_writing
+
+    def resume_writing(link):
+        told[link.socket.sid] = True
+        write(link)
+
+    monkeypatch.setattr(WebSocket, "resume_writing", resume_writing)
+    peers = await asyncio.gather(*(site.ws() for _ in range(20)))
+    for peer in peers:
+        assert (await peer.receive()).startswith("0{")
+    assert list(told) == list(sio.eio.sockets)
