@@ -12,7 +12,7 @@ from sqlalchemy import event
 
 from app.core.foreign import Foreign
 from app.core.model import Message
-from app.store import channels, facts, identities, members, messages, sessions, tables, users
+from app.store import addresses, channels, facts, identities, members, messages, sessions, tables, users
 from app.store.database import Connection, Database, open_database
 from app.store.tables import metadata
 from tests.store.values import NOW, a_fact, a_message, sent
@@ -32,6 +32,7 @@ HOT: dict[str, Verb] = {
     "identities.lock": lambda conn: identities.lock(conn, FOREIGN),
     "users.get": lambda conn: users.get(conn, "usr_1"),
     "users.credentials": lambda conn: users.credentials(conn, "u1"),
+    "addresses.known_for": lambda conn: addresses.known_for(conn, "u1"),
     "sessions.get_live": lambda conn: sessions.get_live(conn, "ses_1", NOW),
     "sessions.living": lambda conn: sessions.living(conn, [f"ses_{number}" for number in range(50)], NOW),
     "sessions.list_for": lambda conn: sessions.list_for(conn, "usr_1", NOW),
