@@ -129,6 +129,15 @@ async def test_address_that_refreshes_at_random_is_stopped(make_house: MakeHouse
     assert [answer.status for answer in answers] == [401] * 60 + [429]
 
 
+async def test_codes_are_not_guessed_at(make_house: MakeHouse, http: aiohttp.ClientSession) -> None:
+    house = await make_house(register_per_hour=3)
+
+    answers = [await post(house, http, "reset", {"code": f"x{n}", "new_password": PASSWORD}) for n in range(5)]
+
+    assert [answer.status == 429 for answer in answers] == [False] * 3 + [True] * 2
+    assert 200 not in {answer.status for answer in answers}
+
+
 async def test_each_user_may_write_so_much_over_http(make_house: MakeHouse, http: aiohttp.ClientSession) -> None:
     house = await make_house(commands_per_s=0.1, commands_burst=3)
     ana, bo = await Person.registers(house, http), await Person.registers(house, http)
