@@ -166,3 +166,26 @@ def children(parent: int) -> list[int]:
         if above == parent and b"serve" in words:
             found.append(int(entry.name))
     return sorted(found)
+
+
+async def test_operator_makes_a_code_that_sets_a_new_password(
+    node: Node, tmp_path: Path, http: aiohttp.ClientSession
+) -> None:
+    ana = await Person.registers(node, http)
+
+    code, out, err = await run(tmp_path, "user", "reset", ana.username.upper())
+    assert code == 0, err
+    assert ana.id in out
+    body = {"code": out.split()[-1], "new_password": "seven green bottles hanging"}
+    answer = await call(http, "POST", f"{node.url}/v1/auth/reset", json=body)
+
+    assert answer.status == 200
+    assert (await ana.call("GET", "/v1/me")).status == 401
+
+
+async def test_code_for_nobody_is_a_plain_error(tmp_path: Path) -> None:
+    code, out, err = await run(tmp_path, "user", "reset", "nobody")
+
+    assert (code, out) == (1, "")
+    assert "does not exist" in err
+    assert "Traceback" not in err

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.times import rfc3339, rfc3339_or_none
+from app.core.times import from_rfc3339, rfc3339, rfc3339_or_none
 from tests.core.laws import law
 
 LAST_MS = 253_402_300_799_999
@@ -46,3 +46,22 @@ def test_known_instants_are_written_so(at_ms: int, text: str) -> None:
 def test_no_instant_is_none() -> None:
     assert rfc3339_or_none(None) is None
     assert rfc3339_or_none(0) == "1970-01-01T00:00:00.000Z"
+
+
+@pytest.mark.parametrize(
+    ("text", "at_ms"),
+    [
+        ("1970-01-01T00:00:00.001Z", 1),
+        ("2026-01-31T12:00:00Z", 1_769_860_800_000),
+        ("2026-01-31T13:00:00.25+01:00", 1_769_860_800_250),
+        ("1969-12-31T23:59:59Z", -1000),
+    ],
+)
+def test_instant_is_read_with_its_offset(text: str, at_ms: int) -> None:
+    assert from_rfc3339(text) == at_ms
+
+
+@pytest.mark.parametrize("text", ["", "now", "2026-01-31", "2026-01-31T12:00:00", "2026-13-01T00:00:00Z", "20260131"])
+def test_text_that_names_no_instant_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        from_rfc3339(text)
