@@ -28,7 +28,6 @@ INVITE_USED: Final = "invite.used"
 INVITE_REVOKED: Final = "invite.revoked"
 MEMBER_JOINED: Final = "member.joined"
 MEMBER_LEFT: Final = "member.left"
-KEY_ROTATED: Final = "key.rotated"
 
 ACTIONS: dict[str, str] = {
     USER_REGISTERED: "somebody made an account; `invite_id` where an invitation let them in",
@@ -52,7 +51,6 @@ ACTIONS: dict[str, str] = {
     INVITE_REVOKED: "an invitation was revoked, `invite_id`",
     MEMBER_JOINED: "somebody became a member of a channel, `channel_id`",
     MEMBER_LEFT: "somebody ceased to be a member of a channel, `channel_id`, `reason`",
-    KEY_ROTATED: "a new key signs from now on, `kid`",
 }
 """Every deed that is recorded, and what its record says. `noun.verb`, in the past tense."""
 
