@@ -17,7 +17,7 @@ LIMIT_S = 1.0
 async def test_signing_out_everywhere_silences_both_nodes_within_a_second(
     make_node: MakeNode, redis_url: str, http: aiohttp.ClientSession
 ) -> None:
-    nodes = [await make_node(REDIS_URL=redis_url).start() for _ in range(2)]
+    nodes = [await make_node(REDIS_URL=redis_url, COMMANDS_PER_S="1000").start() for _ in range(2)]
     talker = await Person.registers(nodes[0], http, "talker")
     channel = await talker.creates()
     talking = asyncio.create_task(talk(talker, channel))
