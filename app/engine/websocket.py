@@ -216,11 +216,13 @@ class Upgrade(WebSocket):
     def _text(self, text: str) -> None:
         if self.socket.link is self:
             self.socket.packet(text)
+        elif self.socket.closed:  # which the client did not know yet
+            self.finish(1000)
         elif text == "2probe" and not self._probed:
             self._probed = True
             self.transport.write(frame(TEXT, b"3probe"))
             self._engine.release_poll(self.socket.link)
-        elif text == "5" and self._probed and not self.socket.closed:
+        elif text == "5" and self._probed:
             self._switch()
         else:
             raise Malformed("upgrade")

@@ -428,6 +428,7 @@ async def test_an_upgrade_of_a_session_that_ends_is_over(site, poller, chat):
     peer.send("5")
     assert await peer.receive() == CLOSED
     await site.gone()
+    assert site.server.stats()["malformed"] == {}, "the client could not know"
 
 
 async def test_an_upgrade_to_an_unknown_session_gets_400(site):
