@@ -19,6 +19,7 @@ HOUR_S = 3600
 LOGIN_ADDRESSES = 6
 """An address may hold so many people who sign in within a minute, each as often as an account may."""
 REFRESHES_PER_MIN = 30
+HTTP_WRITE_SOCKETS = 10
 LEAST_REFRESHES_PER_ADDRESS = 60
 
 
@@ -40,8 +41,11 @@ def refreshes_of(limits: Limits) -> Throttle:
 
 
 def writes_of(settings: Settings, monotonic: Callable[[], float]) -> Shares:
-    """Make the rule of how much one user may change over HTTP: as much as over one socket."""
-    return Shares(settings.commands_per_s, settings.commands_burst, monotonic)
+    """Make the rule of how much one user may change over HTTP: as much as over some sockets together.
+
+    Whoever publishes from a back end does it over HTTP, as one user, for many.
+    """
+    return Shares(settings.commands_per_s * HTTP_WRITE_SOCKETS, settings.commands_burst * HTTP_WRITE_SOCKETS, monotonic)
 
 
 def guards_of(settings: Settings, limits: Limits, access: Access) -> Guards:

@@ -25,7 +25,7 @@ URL = "http://localhost:8000"
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 PAGES = sorted(reference.PAGES.glob("*.md"))
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
-OTHER_NAMES = {"WEB_CONCURRENCY", "DURABLE_FACTS"}
+OTHER_NAMES = {"WEB_CONCURRENCY", "DURABLE_FACTS", "TCP_NOTSENT_LOWAT"}
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SCRIPTS = [
     (page.relative_to(ROOT), number, block[2])

@@ -270,6 +270,7 @@ async def test_one_user_opens_so_many_sockets_and_no_more(make_house: MakeHouse,
 async def test_draining_node_lets_nobody_in_and_says_why(house: House, http: aiohttp.ClientSession) -> None:
     ana = await Person.registers(house, http)
     wire = await ana.connects()
+    opened = await Wire.opens(http, house)
 
     await drain(house.node, house.clock, 0)
 
@@ -277,7 +278,12 @@ async def test_draining_node_lets_nobody_in_and_says_why(house: House, http: aio
     assert isinstance(draining["reconnect_in_ms"], int)
     assert (draining["reason"], draining["reconnect"]) == ("draining", True)
     await eventually(lambda: wire.closed)
-    refusal = await refused(house, http, "40/chat," + json.dumps({"token": ana.token}))
+    with pytest.raises(aiohttp.WSServerHandshakeError) as newcomer:
+        await Wire.opens(http, house)
+    assert newcomer.value.status == 503
+    await opened.send("40/chat," + json.dumps({"token": ana.token}))
+    await eventually(lambda: opened.closed)
+    refusal = opened.refusal
     assert (refusal["message"], refusal["data"]["status"], refusal["data"]["retryable"]) == ("draining", 503, True)
     assert refusal["data"]["retry_after_ms"] > 0
 
