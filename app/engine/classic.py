@@ -151,7 +151,8 @@ class ClassicServer(Server):
             socket.expect(self.limits.connect_timeout_s, "connect timeout")
 
     async def _welcome(self, connection: Connection, place: Place) -> None:
-        await asyncio.sleep(SPACING_S)
+        if connection.socket.upgraded:
+            await asyncio.sleep(SPACING_S)
         await super()._welcome(connection, place)
 
     async def _event(self, connection: Connection, packet: Incoming) -> None:

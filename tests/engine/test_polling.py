@@ -11,6 +11,8 @@ from app.engine.testing import create_server
 from tests.engine.peers import CLOSED, LIMIT_S, Chat
 from tests.helpers import eventually
 
+GOODBYE = (200, "6\x1e1")
+
 
 class Poller:
     """A client on long-polling."""
@@ -93,6 +95,13 @@ async def test_binary_travels_as_base64_both_ways(serve, http, open_poller):
     assert await poller.poll() == (200, '451-["back",{"_placeholder":true,"num":0}]\x1ebAQIDBA==')
 
 
+async def test_handlers_in_upstreams_conventions_do_not_delay_what_a_poller_sent_next(serve, open_poller):
+    poller = await open_poller(await serve(create_server()))
+    await poller.post("40\x1e40")
+    assert (await poller.poll())[1].startswith("40{")
+    assert await poller.poll() == GOODBYE
+
+
 async def test_a_poll_waits_until_there_is_something(site, poller):
     polling = asyncio.create_task(poller.poll())
     await eventually(lambda: waiting(site, poller))
@@ -108,9 +117,6 @@ def waiting(site, poller):
 async def test_answers_may_not_be_cached(site, http):
     async with http.get(site.url()) as response:
         assert response.headers["Cache-Control"] == "no-store"
-
-
-GOODBYE = (200, "6\x1e1")
 
 
 @pytest.mark.parametrize("body", ["", "abc", "7", "2", "bA", "b%%%", b"\xff\xfe"])
