@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check docs lock clean
+.PHONY: help run test check bench bench-quick docs lock clean
 
 help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,12 @@ check: $(VENV)/.dev  ## lint and type-check
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+bench: $(VENV)/.dev bench/peers/node_modules/.done  ## measure the engine beside its peers; writes bench/results.md
+	@$(BIN)/python -m bench
+
+bench-quick: $(VENV)/.dev bench/peers/node_modules/.done  ## the same in a minute, printed only
+	@$(BIN)/python -m bench quick
 
 docs: $(VENV)/.dev  ## print the reference pages from the code again
 	@$(BIN)/python -m app.reference
@@ -50,6 +56,11 @@ $(VENV)/.dev: requirements-dev.txt requirements.txt | $(VENV)/bin/python
 	@echo "Installing the packages of requirements-dev.txt …"
 	@$(BIN)/pip install -qq --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@ $(VENV)/.run
+
+bench/peers/node_modules/.done: bench/peers/package-lock.json | $(VENV)/bin/python
+	@echo "Installing the peers that we measure beside …"
+	@PATH="$$PATH:$(CURDIR)/$(BIN)" npm ci --prefix bench/peers --silent --no-audit --no-fund
+	@touch $@
 
 node_modules/.done: package-lock.json | $(VENV)/bin/python
 	@echo "Installing the browser's socket.io-client …"
