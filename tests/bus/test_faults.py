@@ -14,7 +14,7 @@ from tests.bus.proxy import proxy_to
 from tests.helpers import eventually, free_port
 from tests.valkey import Valkey
 
-DECISION = Path(__file__).parents[2] / "docs" / "decisions" / "log.md"
+DECISION = Path(__file__).parents[2] / "docs" / "decisions" / "0014-how-the-log-is-written.md"
 BACK_S = 3.0  # from the server's return until nodes hear each other
 
 
